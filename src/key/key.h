@@ -1,0 +1,48 @@
+/* Keys as SSH knows them: blobs, algorithm names, signatures.
+ *
+ * A key type ("ssh-rsa") may sign under several algorithm names ("rsa-sha2-512"); key_algs is the
+ * one table of those names. Blobs and signatures: RFC 4253 (6.6), 5656, 8332, 8709, and PROTOCOL
+ * of OpenSSH for certificates and security keys.
+ * Nothing here opens a file: texts come in, texts go out.
+ */
+#ifndef KEY_KEY_H
+#define KEY_KEY_H
+
+#include "base/err.h"
+#include "crypto/pk.h"
+
+struct key_alg {
+	const char *name;                                   /* signature algorithm, as negotiated */
+	const char *type;                                   /* key type, as it stands in the blob */
+	const char *word;                                   /* what logs say: "ED25519", "ECDSA", "RSA" */
+	enum pk_kind kind;
+	const struct hash_alg *hash;                        /* NULL for Ed25519 */
+	bool off;                                           /* not offered unless named */
+};
+const struct key_alg *key_alg_find(struct slice name);
+const struct key_alg *key_alg_list(size_t *count);          /* in OpenSSH's default order */
+
+struct key;
+struct key *key_from_blob(struct slice blob, struct err *);  /* public; trailing bytes are an error */
+struct key *key_take_pk(struct pk *);                        /* wraps and owns pk; NULL stays NULL */
+struct key *key_generate(struct slice type, unsigned bits, struct err *);
+struct key *key_copy(const struct key *);
+void key_free(struct key *);
+
+void key_blob(const struct key *, struct buf *);             /* public blob */
+const char *key_type(const struct key *);                    /* "ssh-ed25519" ...; static */
+const char *key_word(const struct key *);                    /* "ED25519" ...; static */
+unsigned key_bits(const struct key *);
+bool key_has_private(const struct key *);
+bool key_equal(const struct key *, const struct key *);      /* public parts */
+const struct pk *key_pk(const struct key *);
+
+/* sig: string algorithm, string body. alg must suit the key's type. */
+bool key_sign(const struct key *, const struct key_alg *, struct slice data, struct buf *sig, struct err *) MUST_CHECK;
+/* alg is what was negotiated or asked for; a signature under another name is refused. */
+enum verdict key_verify(const struct key *, const struct key_alg *, struct slice data, struct slice sig) MUST_CHECK;
+
+/* "SHA256:..." or "MD5:..." */
+void key_fingerprint(struct slice blob, const struct hash_alg *, struct buf *text);
+
+#endif
