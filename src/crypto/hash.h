@@ -1,6 +1,6 @@
 /* Hashes, HMAC and randomness. libcrypto does the work; rows of algorithms are const.
  *
- * hash_get() etc. cannot fail but for lack of memory, which ends the process.
+ * Nothing here can fail but for lack of memory, which ends the process. Not for threads.
  */
 #ifndef CRYPTO_HASH_H
 #define CRYPTO_HASH_H
@@ -25,7 +25,9 @@ void hmac_once(const struct hash_alg *, struct slice key, struct slice data, uin
 void random_bytes(void *p, size_t n);                      /* libcrypto's generator; ends the process if it fails */
 uint32_t random_below(uint32_t limit);                     /* uniform in [0, limit) */
 
-/* To be called once before the jail closes: fetches every algorithm, so that no file is opened later. Loads no openssl.cnf. */
+/* Everything here and in the other headers fetches what it needs when it is first used, and never reads openssl.cnf: a client
+ * has nothing to call. A process that will be jailed or forked from calls crypto_start() once before: it fetches every
+ * algorithm, seeds the generator, and nothing opens a file or maps code later. */
 void crypto_start(void);
 
 #endif

@@ -1,0 +1,68 @@
+#include "crypto/evp.h"
+
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+/* Handles that were fetched so far. Names are literals of crypto/, a dozen at most. */
+struct fetched { const char *name; void *handle; };
+enum { FETCHED_MAX = 16 };
+struct cache { struct fetched list[FETCHED_MAX]; size_t count; };
+static struct cache digests, ciphers, macs;
+
+void crypto_ready(void)
+{
+	static bool done;
+	if (done)
+		return;
+	done = true;
+	bool ok = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1;
+	crypto_must(ok, "initialise");
+}
+
+void crypto_must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "libcrypto failed: %s\n", what);
+	abort();
+}
+
+static struct fetched *slot(struct cache *c, const char *name)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (strcmp(c->list[i].name, name) == 0)
+			return &c->list[i];
+	assert(c->count < FETCHED_MAX);
+	crypto_ready();
+	c->list[c->count] = (struct fetched){name, NULL};
+	return &c->list[c->count];
+}
+
+const EVP_MD *crypto_md(const struct hash_alg *alg)
+{
+	struct fetched *f = slot(&digests, alg->name);
+	if (f->handle == NULL && (f->handle = EVP_MD_fetch(NULL, f->name, NULL)) != NULL)
+		digests.count++;
+	return f->handle;
+}
+
+EVP_CIPHER *crypto_cipher(const char *name)
+{
+	struct fetched *f = slot(&ciphers, name);
+	if (f->handle == NULL && (f->handle = EVP_CIPHER_fetch(NULL, f->name, NULL)) != NULL)
+		ciphers.count++;
+	return f->handle;
+}
+
+EVP_MAC *crypto_mac(const char *name)
+{
+	struct fetched *f = slot(&macs, name);
+	if (f->handle == NULL && (f->handle = EVP_MAC_fetch(NULL, f->name, NULL)) != NULL)
+		macs.count++;
+	return f->handle;
+}
