@@ -24,6 +24,9 @@ enum phase {
 	PHASE_AUTH = 1 << 5,
 	PHASE_OPEN = 1 << 6,         /* logged in */
 	PHASE_OVER = 1 << 7,
+	/* The peer has no strict kex, or these are not the first keys: IGNORE, DEBUG and the like may stand between. */
+	PHASE_KEX_LOOSE = 1 << 8,
+	PHASE_NEWKEYS_LOOSE = 1 << 9,
 };
 enum { FROM_CLIENT = 1, FROM_SERVER = 2, FROM_BOTH = 3 };
 
@@ -49,8 +52,15 @@ size_t packet_rooms(struct ssh *, size_t header, size_t data_max, size_t total, 
 void packet_commit(struct ssh *, size_t i, struct slice header, size_t n);   /* room i holds n bytes of data */
 void packet_commit_end(struct ssh *);                       /* seals done; rooms not committed are given back */
 
+/* The payload being handled lies in the input buffer, so its slices live until the next ssh_space (EV_DATA.stable). */
+bool packet_stable(const struct ssh *);
+
 /* ssh.c */
+/* auth.c says it: right after USERAUTH_SUCCESS was sent (server) or taken (client), before EV_AUTHED. Phase OPEN, delayed
+ * compression, larger packets, keepalives; makes the mux (or takes setup.take_mux) and calls mux_attach. */
+void ssh_logged_in(struct ssh *);
 void ssh_die(struct ssh *, uint32_t reason, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   /* DISCONNECT and EV_OVER; returns */
+/* An ask that is open stops parsing. Handlers run with no ask open. */
 struct ssh_event *event_push(struct ssh *, enum ssh_event_kind);   /* queued behind those already there; slices it gets must outlive delivery: event_copy */
 struct slice event_copy(struct ssh *, struct slice);        /* copy that lives until the event was delivered and the next was asked for */
 void ask_open(struct ssh *, const struct ask *);            /* ssh_answer routes to kex_answered or auth_answered; slices as event_copy */
@@ -59,10 +69,11 @@ void trace(struct ssh *, enum log_level, const char *fmt, ...) __attribute__((fo
 /* kex.c */
 void kex_start(struct ssh *);                               /* send our KEXINIT unless one is out */
 void kex_answered(struct ssh *, const struct answer *);
-/* auth.c */
+/* auth.c: allocates ssh->auth itself; auth_free takes NULL. Keeps ssh->auth_context up to date for 60 to 79. */
+void auth_free(struct auth *);
 void auth_begin(struct ssh *);                              /* client: keys are in use: SERVICE_REQUEST and the first credential */
 void auth_answered(struct ssh *, const struct answer *);
-/* mux.c */
+/* mux.c: mux_free is in core/ssh.h */
 struct mux *mux_new(const struct ssh_setup *);
 void mux_attach(struct ssh *, struct mux *);                /* logged in: the mux sends through this ssh from now on */
 void mux_tick(struct ssh *, uint64_t now);
