@@ -73,6 +73,8 @@ void kex_answered(struct ssh *, const struct answer *);
 void auth_free(struct auth *);
 void auth_begin(struct ssh *);                              /* client: keys are in use: SERVICE_REQUEST and the first credential */
 void auth_answered(struct ssh *, const struct answer *);
+bool auth_idle(struct ssh *);                               /* ssh_next, before EV_NEED_INPUT: the client's first credential is asked for only when input
+                                                             * ran dry, so that an EXT_INFO behind NEWKEYS is known. True: an ask was opened */
 /* mux.c: mux_free is in core/ssh.h */
 struct mux *mux_new(const struct ssh_setup *);
 void mux_attach(struct ssh *, struct mux *);                /* logged in: the mux sends through this ssh from now on */
@@ -80,6 +82,8 @@ void mux_tick(struct ssh *, uint64_t now);
 uint64_t mux_wake(const struct ssh *);
 bool mux_next(struct ssh *, struct ssh_event *);            /* an event of its own that is due (EV_WRITABLE ...); false: none */
 void mux_keys_changed(struct ssh *);                        /* after NEWKEYS both ways: data may flow again */
+bool mux_pong(struct ssh *, struct slice data);             /* true: the answer to a ping of the mux, which measures its windows with it */
+void mux_keepalive(struct ssh *);                           /* keepalive@openssh.com with want_reply; its reply makes no event */
 
 /* quirks.c: one table by version pattern (spec of OpenSSH, compat). */
 struct quirks { const char *pattern; unsigned flags; };

@@ -34,6 +34,7 @@ struct ssh_setup {
 	const struct slice *host_keys;                      /* server: public blobs, one for each type offered */
 	size_t host_key_count;
 	const char *user;                                   /* client: who logs in */
+	bool hostbound;                                     /* client: sign for this host key where the server can verify that */
 	const char *sig_algs;                               /* server: server-sig-algs of EXT_INFO */
 	bool guess;                                         /* client: send the first method's message along with KEXINIT */
 	bool no_pipeline;                                   /* client: never send ahead of the peer's answers (after a guess went wrong) */
@@ -60,8 +61,9 @@ enum ssh_event_kind {
 	EV_KEXED,          /* new keys are in use both ways; number: 1 for the first exchange, 2 ... for rekeys */
 	EV_ASK,            /* ask: answer it with ssh_answer */
 	EV_BANNER,         /* client: text of USERAUTH_BANNER, raw */
-	EV_AUTHED,         /* client: method; server: user. Channels may be opened now */
-	EV_OPEN,           /* chan: the peer wants a channel of type `name` with `data`; chan_accept or chan_refuse */
+	EV_AUTHED,         /* name: client: the method, server: the user. Channels may be opened now.
+	                    * ok: client: false where the server wanted nothing that proves who we are ("none", no prompt at all) */
+	EV_OPEN,           /* chan: the peer wants a channel of type `name` with `data`; chan_accept or chan_refuse, now or later */
 	EV_OPENED,         /* chan: the peer took ours; data */
 	EV_REFUSED,        /* chan is gone: number is the reason, text what the peer says */
 	EV_DATA,           /* chan, stream, data, stable; give the window back with chan_consumed */

@@ -29,6 +29,7 @@ static const struct field fields_answer_group[] = {
 };
 static const struct field fields_ask_auth_none[] = {
 	F(ask_auth_none, TEXT, user),
+	F(ask_auth_none, TEXT, method),
 	{0},
 };
 static const struct field fields_ask_password[] = {

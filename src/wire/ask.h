@@ -28,7 +28,7 @@ struct ask_hostsign { struct slice kex, algorithm, transcript; };
 struct answer_sign { bool ok; struct slice signature; };    /* string algorithm, string body */
 struct ask_group { uint32_t min, preferred, max; };
 struct answer_group { bool ok; struct slice p, g; };        /* magnitudes; not ok: the core falls back to a fixed group */
-struct ask_auth_none { struct slice user; };
+struct ask_auth_none { struct slice user, method; };      /* also for methods that do not exist: those fail whatever the policy says of "none" */
 struct ask_password { struct slice user, password; bool change; struct slice new_password; };
 struct ask_key { struct slice user, algorithm, blob; };     /* KEY_OK: the probe without signature */
 struct ask_verify {                                         /* the answerer rebuilds the signed data with its own session id */
@@ -52,7 +52,10 @@ struct answer_auth {                                        /* to every server a
 struct ask_hostkey { struct slice algorithm, blob; bool rekey; };      /* its signature over the exchange is verified already */
 struct answer_yes { bool ok; struct slice text; };          /* text: reason where not ok */
 struct ask_credential { struct slice methods; bool first, partial; };   /* first: before the server named any methods */
-enum credential_kind { CREDENTIAL_GIVE_UP, CREDENTIAL_NONE, CREDENTIAL_PROBE, CREDENTIAL_SIGN, CREDENTIAL_PASSWORD, CREDENTIAL_KBDINT };
+enum credential_kind {
+	CREDENTIAL_GIVE_UP, CREDENTIAL_NONE, CREDENTIAL_PROBE, CREDENTIAL_SIGN, CREDENTIAL_PASSWORD, CREDENTIAL_KBDINT,
+	CREDENTIAL_WAIT,                                    /* to the first ask only: asked again when the server has accepted the service */
+};
 struct answer_credential {
 	uint8_t kind;
 	struct slice algorithm, blob;                       /* PROBE (ASK_SIGN follows if the server says yes), SIGN (ASK_SIGN follows at once) */

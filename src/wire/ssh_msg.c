@@ -181,6 +181,10 @@ static const struct field fields_msg_ping[] = {
 	F(msg_ping, STRING, data),
 	{0},
 };
+static const struct field fields_msg_resume[] = {
+	F(msg_resume, U64, received),
+	{0},
+};
 static const struct field fields_auth_publickey[] = {
 	F(auth_publickey, BOOL, has_signature),
 	F(auth_publickey, TEXT, algorithm),
@@ -291,6 +295,8 @@ const struct msg_desc desc_channel_success = {"CHANNEL_SUCCESS", MSG_CHANNEL_SUC
 const struct msg_desc desc_channel_failure = {"CHANNEL_FAILURE", MSG_CHANNEL_FAILURE, sizeof(struct msg_channel_id), fields_msg_channel_id};
 const struct msg_desc desc_ping = {"PING", MSG_PING, sizeof(struct msg_ping), fields_msg_ping};
 const struct msg_desc desc_pong = {"PONG", MSG_PONG, sizeof(struct msg_ping), fields_msg_ping};
+const struct msg_desc desc_resume_ack = {"RESUME_ACK", MSG_RESUME_ACK, sizeof(struct msg_resume), fields_msg_resume};
+const struct msg_desc desc_resume = {"RESUME", MSG_RESUME, sizeof(struct msg_resume), fields_msg_resume};
 
 const struct msg_desc body_publickey = {"publickey-body", 0, sizeof(struct auth_publickey), fields_auth_publickey};
 const struct msg_desc body_publickey_probe = {"publickey-probe", 0, sizeof(struct auth_publickey_probe), fields_auth_publickey_probe};
@@ -347,6 +353,8 @@ static const struct row { enum msg_context context; const struct msg_desc *desc;
 	{CONTEXT_TRANSPORT, &desc_channel_failure},
 	{CONTEXT_TRANSPORT, &desc_ping},
 	{CONTEXT_TRANSPORT, &desc_pong},
+	{CONTEXT_TRANSPORT, &desc_resume_ack},
+	{CONTEXT_TRANSPORT, &desc_resume},
 };
 
 static const struct msg_desc *const requests[] = {

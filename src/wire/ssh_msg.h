@@ -79,6 +79,7 @@ struct msg_channel_extended { uint32_t recipient, type; struct slice data; };
 struct msg_channel_id { uint32_t recipient; };
 struct msg_channel_request { uint32_t recipient; struct slice name; bool want_reply; struct slice data; };
 struct msg_ping { struct slice data; };
+struct msg_resume { uint64_t received; };                   /* payloads of the connection layer */
 
 /* Bodies of channel requests (RFC 4254, 6; RFC 4335). */
 struct req_pty { struct slice term; uint32_t columns, rows, width, height; struct slice modes; };
@@ -99,7 +100,7 @@ extern const struct msg_desc desc_disconnect, desc_ignore, desc_unimplemented, d
 	desc_auth_info_response, desc_global_request, desc_request_success, desc_request_failure, desc_channel_open,
 	desc_channel_confirm, desc_channel_open_failure, desc_channel_adjust, desc_channel_data, desc_channel_extended,
 	desc_channel_eof, desc_channel_close, desc_channel_request, desc_channel_success, desc_channel_failure,
-	desc_ping, desc_pong;
+	desc_ping, desc_pong, desc_resume_ack, desc_resume;
 /* Bodies: number is 0 and not on the wire. */
 extern const struct msg_desc body_publickey, body_publickey_probe, body_kbdint, req_desc_pty, req_desc_env, req_desc_exec,
 	req_desc_subsystem, req_desc_window, req_desc_signal, req_desc_break, req_desc_xon_xoff, req_desc_exit_status,
