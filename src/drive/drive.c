@@ -1,0 +1,237 @@
+#include "drive/internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "sys/clock.h"
+
+struct ssh *drive_ssh(struct drive *d)
+{
+	return d->ssh;
+}
+
+/* Writes what is ready. False: the descriptor takes nothing more now. */
+static bool write_output(struct drive *d)
+{
+	for (;;) {
+		struct slice out = ssh_output(d->ssh);
+		if (out.n == 0)
+			return true;
+		ssize_t n = write(d->out, out.p, out.n);
+		if (n > 0) {
+			ssh_sent(d->ssh, (size_t)n);
+			if ((size_t)n < out.n)
+				return false;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return false;
+		ssh_ended(d->ssh, n < 0 ? strerror(errno) : "end of file");
+		ssh_sent(d->ssh, out.n);
+		return true;
+	}
+}
+
+static struct endpoint *endpoint_of(struct drive *d, uint32_t chan)
+{
+	for (struct endpoint *e = d->endpoints; e; e = e->next)
+		if (e->chan == chan && !e->dead)
+			return e;
+	return NULL;
+}
+
+static void close_endpoint(struct drive *d, struct endpoint *e)
+{
+	endpoint_flush_slices(e);
+	if (d->ops->closed)
+		d->ops->closed(d->owner, e, e->setup.arg);
+	e->dead = true;
+}
+
+static void free_dead(struct drive *d)
+{
+	struct endpoint **at = &d->endpoints;
+	while (*at) {
+		struct endpoint *e = *at;
+		if (!e->dead || !endpoint_drained(e)) {
+			at = &e->next;
+			continue;
+		}
+		*at = e->next;
+		endpoint_free(e);
+	}
+}
+
+static void one_event(struct drive *d, const struct ssh_event *ev)
+{
+	struct endpoint *e = ev->kind >= EV_OPENED && ev->kind <= EV_CLOSE ? endpoint_of(d, ev->chan) : NULL;
+	switch (ev->kind) {
+	case EV_DATA:
+		if (e)
+			endpoint_data(e, ev);
+		else
+			d->ops->event(d->owner, ev);
+		return;
+	case EV_WRITABLE:
+		if (e) {
+			endpoint_writable(e);
+			return;
+		}
+		break;
+	case EV_EOF:
+		if (e)
+			endpoint_eof(e);
+		break;
+	case EV_CLOSE:
+		d->ops->event(d->owner, ev);
+		if (e)
+			close_endpoint(d, e);
+		return;
+	default:
+		break;
+	}
+	d->ops->event(d->owner, ev);
+}
+
+/* Events until the core wants bytes; then the slices of this turn go out before the buffer is reused. */
+static void run_events(struct drive *d)
+{
+	struct ssh_event ev;
+	for (;;) {
+		ssh_next(d->ssh, &ev);
+		if (ev.kind == EV_NEED_INPUT)
+			break;
+		bool over = ev.kind == EV_OVER;
+		if (over && d->over_told)
+			break;
+		d->over_told |= over;
+		one_event(d, &ev);
+		if (over)
+			break;
+	}
+	for (struct endpoint *e = d->endpoints; e; e = e->next)
+		if (e->dirty)
+			endpoint_flush_slices(e);
+}
+
+void drive_pump(struct drive *d)
+{
+	if (d->pumping)
+		return;
+	d->pumping = true;
+	run_events(d);
+	d->out_blocked = !write_output(d);
+	run_events(d);                                      /* room in the output may have made channels writable */
+	d->pumping = false;
+	free_dead(d);
+	drive_sync(d);
+}
+
+static void read_socket(struct drive *d)
+{
+	struct room r = ssh_space(d->ssh);
+	if (r.n == 0)
+		return;
+	ssize_t n = read(d->in, r.p, r.n);
+	if (n > 0) {
+		ssh_filled(d->ssh, (size_t)n, loop_now(d->loop));
+	} else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+		d->in_ended = true;
+		ssh_ended(d->ssh, n == 0 ? "end of file" : strerror(errno));
+	}
+}
+
+static void on_in(void *arg, unsigned ready)
+{
+	struct drive *d = arg;
+	(void)ready;
+	if (!d->in_ended)
+		read_socket(d);
+	drive_pump(d);
+}
+
+static void on_out(void *arg, unsigned ready)
+{
+	(void)ready;
+	drive_pump(arg);
+}
+
+static void on_work(void *arg)
+{
+	drive_pump(arg);
+}
+
+static void on_timer(void *arg)
+{
+	struct drive *d = arg;
+	ssh_tick(d->ssh, loop_now(d->loop));
+	drive_pump(d);
+}
+
+void drive_sync(struct drive *d)
+{
+	bool reads = !d->in_ended && !ssh_is_over(d->ssh) && ssh_space(d->ssh).n > 0;
+	unsigned in = reads ? LOOP_READ : 0, out = d->out_blocked ? LOOP_WRITE : 0;
+	if (d->in == d->out) {
+		loop_fd_want(d->in_watch, in | out);
+	} else {
+		loop_fd_want(d->in_watch, in);
+		loop_fd_want(d->out_watch, out);
+	}
+	loop_timer_at(&d->timer, ssh_wake(d->ssh));
+}
+
+struct drive *drive_new(struct loop *loop, struct ssh *ssh, int in, int out, const struct drive_ops *ops, void *owner)
+{
+	struct drive *d = mem_new(sizeof *d);
+	*d = (struct drive){.loop = loop, .ssh = ssh, .in = in, .out = out, .ops = ops, .owner = owner};
+	d->in_watch = loop_fd_add(loop, in, LOOP_READ, on_in, d);
+	if (in != out)
+		d->out_watch = loop_fd_add(loop, out, 0, on_out, d);
+	loop_defer_init(&d->work, loop, on_work, d);
+	loop_timer_init(&d->timer, loop, on_timer, d);
+	loop_defer(&d->work);
+	return d;
+}
+
+void drive_free(struct drive *d)
+{
+	if (d == NULL)
+		return;
+	while (d->endpoints) {
+		struct endpoint *e = d->endpoints;
+		d->endpoints = e->next;
+		endpoint_free(e);
+	}
+	loop_fd_remove(d->in_watch);
+	loop_fd_remove(d->out_watch);
+	loop_defer_cancel(&d->work);
+	loop_timer_stop(&d->timer);
+	mem_free(d);
+}
+
+void drive_kick(struct drive *d)
+{
+	loop_defer(&d->work);
+}
+
+bool drive_flushed(struct drive *d)
+{
+	return ssh_output(d->ssh).n == 0;
+}
+
+void drive_flush(struct drive *d, int ms)
+{
+	uint64_t end = clock_ms() + (uint64_t)ms;
+	while (!write_output(d)) {
+		uint64_t now = clock_ms();
+		struct pollfd p = {.fd = d->out, .events = POLLOUT};
+		if (now >= end || poll(&p, 1, (int)(end - now)) < 0)
+			return;
+	}
+}

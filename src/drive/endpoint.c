@@ -1,0 +1,394 @@
+#include "drive/internal.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "sys/fd.h"
+
+enum { BACKLOG_MAX = 1 << 30 };                            /* the window is the real bound */
+
+static void close_fd(struct endpoint *e, int *fd)
+{
+	if (*fd < 0)
+		return;
+	int gone = *fd;
+	*fd = -1;
+	if (e->setup.borrowed)
+		return;
+	for (int i = 0; i < 2; i++)
+		if (e->source[i].fd == gone || e->sink[i].fd == gone)
+			return;                             /* the other direction still uses it */
+	close(gone);
+}
+
+static void close_source(struct endpoint *e, int i)
+{
+	struct source *s = &e->source[i];
+	loop_fd_remove(s->watch);
+	s->watch = NULL;
+	s->open = false;
+	close_fd(e, &s->fd);
+}
+
+static void close_sink(struct endpoint *e, int i)
+{
+	struct sink *s = &e->sink[i];
+	loop_fd_remove(s->watch);
+	s->watch = NULL;
+	s->open = false;
+	s->nslices = 0;
+	buf_clear(&s->backlog);
+	s->done = 0;
+	if (s->fd >= 0 && !e->setup.borrowed && !e->setup.tty)
+		shutdown(s->fd, SHUT_WR);                   /* a socket whose other direction lives on; a pipe says ENOTSOCK */
+	close_fd(e, &s->fd);
+}
+
+static void give_back(struct endpoint *e, struct sink *s)
+{
+	if (s->owed == 0 || e->dead)
+		return;
+	chan_consumed(e->drive->ssh, e->chan, s->owed);
+	s->owed = 0;
+	drive_kick(e->drive);
+}
+
+static void break_sink(struct endpoint *e, int i)
+{
+	struct sink *s = &e->sink[i];
+	s->owed += s->backlog.len - s->done;
+	for (unsigned k = 0; k < s->nslices; k++)
+		s->owed += s->slices[k].iov_len;
+	close_sink(e, i);
+	give_back(e, s);
+	if (e->drive->ops->ended)
+		e->drive->ops->ended(e->drive->owner, e, e->setup.arg, true);
+}
+
+static bool would_block(void)
+{
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+static void flush_backlog(struct endpoint *e, int i)
+{
+	struct sink *s = &e->sink[i];
+	while (s->open && s->done < s->backlog.len) {
+		ssize_t n = write(s->fd, s->backlog.p + s->done, s->backlog.len - s->done);
+		if (n < 0) {
+			if (!would_block())
+				break_sink(e, i);
+			return;
+		}
+		s->done += (size_t)n;
+		s->owed += (size_t)n;
+	}
+	buf_reset(&s->backlog);
+	if (s->backlog.cap > 65536)
+		buf_clear(&s->backlog);
+	s->done = 0;
+	if (s->eof && s->open)
+		close_sink(e, i);
+}
+
+static void keep_rest(struct sink *s, size_t written)
+{
+	for (unsigned k = 0; k < s->nslices; k++) {
+		size_t n = s->slices[k].iov_len;
+		if (written >= n) {
+			written -= n;
+			continue;
+		}
+		put_bytes(&s->backlog, slice_of((uint8_t *)s->slices[k].iov_base + written, n - written));
+		written = 0;
+	}
+	s->nslices = 0;
+}
+
+static void flush_sink(struct endpoint *e, int i)
+{
+	struct sink *s = &e->sink[i];
+	if (s->nslices == 0)
+		return;
+	if (s->backlog.len > s->done) {
+		keep_rest(s, 0);
+		flush_backlog(e, i);
+		give_back(e, s);
+		return;
+	}
+	ssize_t n = writev(s->fd, s->slices, (int)s->nslices);
+	if (n < 0 && !would_block()) {
+		break_sink(e, i);
+		return;
+	}
+	size_t written = n < 0 ? 0 : (size_t)n;
+	s->owed += written;
+	keep_rest(s, written);
+	give_back(e, s);
+}
+
+void endpoint_flush_slices(struct endpoint *e)
+{
+	e->dirty = false;
+	for (int i = 0; i < 2; i++)
+		flush_sink(e, i);
+	endpoint_watch(e);
+}
+
+void endpoint_data(struct endpoint *e, const struct ssh_event *ev)
+{
+	struct sink *s = &e->sink[ev->stream];
+	if (!s->open) {                                     /* nobody reads it: the window must not fill up */
+		chan_consumed(e->drive->ssh, e->chan, ev->data.n);
+		return;
+	}
+	if (s->nslices == SLICES)
+		flush_sink(e, ev->stream);
+	if (!s->open)
+		return;
+	s->slices[s->nslices++] = (struct iovec){.iov_base = (void *)(uintptr_t)ev->data.p, .iov_len = ev->data.n};
+	e->dirty = true;
+	if (!ev->stable)
+		endpoint_flush_slices(e);
+}
+
+void endpoint_eof(struct endpoint *e)
+{
+	endpoint_flush_slices(e);
+	for (int i = 0; i < 2; i++) {
+		struct sink *s = &e->sink[i];
+		s->eof = true;
+		if (s->open && s->backlog.len == s->done && !e->setup.tty)
+			close_sink(e, i);
+	}
+}
+
+static void on_sink(struct endpoint *e, int i)
+{
+	flush_backlog(e, i);
+	give_back(e, &e->sink[i]);
+	endpoint_watch(e);
+	if (e->dead)
+		drive_kick(e->drive);
+}
+
+static void on_sink_out(void *arg, unsigned ready)
+{
+	(void)ready;
+	on_sink(arg, STREAM_OUT);
+}
+
+static void on_sink_err(void *arg, unsigned ready)
+{
+	(void)ready;
+	on_sink(arg, STREAM_ERR);
+}
+
+static void sources_changed(struct endpoint *e)
+{
+	if (e->told_sources || !endpoint_sources_ended(e))
+		return;
+	e->told_sources = true;
+	if (!e->setup.hold_eof && !e->dead)
+		chan_eof(e->drive->ssh, e->chan);
+	if (e->drive->ops->ended)
+		e->drive->ops->ended(e->drive->owner, e, e->setup.arg, false);
+	drive_kick(e->drive);
+}
+
+static void source_ended(struct endpoint *e, int i)
+{
+	close_source(e, i);
+	sources_changed(e);
+}
+
+static void read_filtered(struct endpoint *e)
+{
+	uint8_t bytes[FILTER_BYTES];
+	struct source *s = &e->source[STREAM_OUT];
+	struct room probe[1];
+	if (chan_space(e->drive->ssh, e->chan, STREAM_OUT, probe, 1) == 0) {
+		s->blocked = true;
+		return;
+	}
+	chan_commit(e->drive->ssh, 0);
+	size_t most = probe[0].n < sizeof bytes / 2 ? probe[0].n : sizeof bytes / 2;
+	ssize_t n = read(s->fd, bytes, most);
+	if (n <= 0) {
+		if (n == 0 || !would_block())
+			source_ended(e, STREAM_OUT);
+		return;
+	}
+	struct buf out = BUF_INIT(FILTER_BYTES * 2);
+	e->setup.filter(e->drive->owner, e->setup.arg, slice_of(bytes, (size_t)n), &out);
+	if (out.len && !e->dead)
+		chan_write(e->drive->ssh, e->chan, STREAM_OUT, buf_slice(&out));
+	buf_clear(&out);
+	mem_wipe(bytes, sizeof bytes);                      /* keystrokes may be passwords */
+}
+
+static void read_source(struct endpoint *e, int i)
+{
+	struct source *s = &e->source[i];
+	struct room rooms[ROOMS];
+	struct iovec iov[ROOMS];
+	size_t count = chan_space(e->drive->ssh, e->chan, (enum chan_stream)i, rooms, ROOMS);
+	if (count == 0) {
+		s->blocked = true;
+		return;
+	}
+	for (size_t k = 0; k < count; k++)
+		iov[k] = (struct iovec){.iov_base = rooms[k].p, .iov_len = rooms[k].n};
+	ssize_t n = readv(s->fd, iov, (int)count);
+	bool end = n == 0 || (n < 0 && !would_block());
+	chan_commit(e->drive->ssh, n > 0 ? (size_t)n : 0);
+	if (end)
+		source_ended(e, i);
+}
+
+static void on_source(struct endpoint *e, int i)
+{
+	if (e->dead || !e->source[i].open)
+		return;
+	if (e->setup.filter && i == STREAM_OUT)
+		read_filtered(e);
+	else
+		read_source(e, i);
+	endpoint_watch(e);
+	drive_kick(e->drive);
+}
+
+static void on_source_out(void *arg, unsigned ready)
+{
+	struct endpoint *e = arg;
+	if (e->setup.tty && (ready & LOOP_WRITE))
+		on_sink(e, STREAM_OUT);
+	if (ready & (LOOP_READ | LOOP_HANGUP))
+		on_source(e, STREAM_OUT);
+}
+
+static void on_source_err(void *arg, unsigned ready)
+{
+	(void)ready;
+	on_source(arg, STREAM_ERR);
+}
+
+void endpoint_writable(struct endpoint *e)
+{
+	e->source[0].blocked = e->source[1].blocked = false;
+	endpoint_watch(e);
+}
+
+void endpoint_watch(struct endpoint *e)
+{
+	for (int i = 0; i < 2; i++) {
+		struct source *s = &e->source[i];
+		struct sink *k = &e->sink[i];
+		bool reads = s->open && !s->blocked && !e->paused && !e->dead;
+		bool writes = k->open && k->backlog.len > k->done;
+		if (e->setup.tty && i == STREAM_OUT && s->watch) {
+			loop_fd_want(s->watch, (reads ? LOOP_READ : 0u) | (writes ? LOOP_WRITE : 0u));
+			continue;
+		}
+		loop_fd_want(s->watch, reads ? LOOP_READ : 0);
+		loop_fd_want(k->watch, writes ? LOOP_WRITE : 0);
+	}
+}
+
+struct endpoint *endpoint_attach(struct drive *d, uint32_t chan, const struct endpoint_setup *setup)
+{
+	static loop_fd_fn *const source_fn[] = {on_source_out, on_source_err}, *const sink_fn[] = {on_sink_out, on_sink_err};
+	struct endpoint *e = mem_new(sizeof *e);
+	*e = (struct endpoint){.drive = d, .chan = chan, .setup = *setup, .next = d->endpoints};
+	d->endpoints = e;
+	for (int i = 0; i < 2; i++) {
+		e->source[i] = (struct source){.fd = setup->source[i], .open = setup->source[i] >= 0};
+		e->sink[i] = (struct sink){.fd = setup->sink[i], .open = setup->sink[i] >= 0, .backlog = BUF_INIT(BACKLOG_MAX)};
+		if (e->source[i].open)
+			e->source[i].watch = loop_fd_add(d->loop, setup->source[i], LOOP_READ, source_fn[i], e);
+		if (e->sink[i].open && !(setup->tty && i == STREAM_OUT))
+			e->sink[i].watch = loop_fd_add(d->loop, setup->sink[i], 0, sink_fn[i], e);
+	}
+	return e;
+}
+
+void endpoint_free(struct endpoint *e)
+{
+	for (int i = 0; i < 2; i++) {
+		close_source(e, i);
+		close_sink(e, i);
+	}
+	mem_free(e);
+}
+
+void endpoint_detach(struct endpoint *e)
+{
+	if (e == NULL)
+		return;
+	e->dead = true;
+	for (int i = 0; i < 2; i++)
+		close_source(e, i);
+	drive_kick(e->drive);
+}
+
+uint32_t endpoint_chan(const struct endpoint *e)
+{
+	return e->chan;
+}
+
+void *endpoint_arg(const struct endpoint *e)
+{
+	return e->setup.arg;
+}
+
+void endpoint_pause(struct endpoint *e, bool on)
+{
+	e->paused = on;
+	endpoint_watch(e);
+}
+
+void endpoint_end_source(struct endpoint *e, enum chan_stream i)
+{
+	if (e->source[i].open)
+		source_ended(e, (int)i);
+}
+
+bool endpoint_sources_ended(const struct endpoint *e)
+{
+	return !e->source[0].open && !e->source[1].open;
+}
+
+bool endpoint_drained(const struct endpoint *e)
+{
+	for (int i = 0; i < 2; i++)
+		if (e->sink[i].open && (e->sink[i].backlog.len > e->sink[i].done || e->sink[i].nslices))
+			return false;
+	return true;
+}
+
+bool endpoint_send(struct endpoint *e, struct slice s)
+{
+	bool all = chan_write(e->drive->ssh, e->chan, STREAM_OUT, s) == s.n;
+	drive_kick(e->drive);
+	return all;
+}
+
+void endpoint_say(struct endpoint *e, enum chan_stream i, struct slice text)
+{
+	struct sink *s = &e->sink[i];
+	if (!s->open)
+		return;
+	keep_rest(s, 0);
+	put_bytes(&s->backlog, text);
+	size_t owed = s->owed;
+	flush_backlog(e, (int)i);
+	s->owed = owed;                                     /* our own words cost no window */
+	endpoint_watch(e);
+}
+
+int endpoint_sink_fd(const struct endpoint *e, enum chan_stream i)
+{
+	return e->sink[i].fd;
+}

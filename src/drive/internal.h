@@ -1,0 +1,53 @@
+/* Inside drive/. */
+#ifndef DRIVE_INTERNAL_H
+#define DRIVE_INTERNAL_H
+
+#include <sys/uio.h>
+
+#include "drive/drive.h"
+
+enum { ROOMS = 16, SLICES = 64, FILTER_BYTES = 16384 };
+
+struct source { int fd; struct loop_fd *watch; bool open, blocked; };
+struct sink {
+	int fd;
+	struct loop_fd *watch;
+	struct buf backlog;
+	size_t done;                                        /* bytes of the backlog that are written */
+	struct iovec slices[SLICES];                        /* stable slices of this turn, not yet written */
+	unsigned nslices;
+	size_t owed;                                        /* bytes that the window gets back once they are written */
+	bool open, eof;
+};
+struct endpoint {
+	struct drive *drive;
+	struct endpoint *next;
+	uint32_t chan;
+	struct endpoint_setup setup;
+	struct source source[2];
+	struct sink sink[2];
+	bool paused, told_sources, eof_sent, dirty, dead;
+};
+struct drive {
+	struct loop *loop;
+	struct ssh *ssh;
+	int in, out;
+	const struct drive_ops *ops;
+	void *owner;
+	struct loop_fd *in_watch, *out_watch;
+	struct loop_defer work;
+	struct loop_timer timer;
+	struct endpoint *endpoints;
+	struct iovec none;
+	bool pumping, in_ended, out_blocked, over_told;
+};
+
+void drive_sync(struct drive *);                           /* what to wait for, and when to wake */
+void endpoint_data(struct endpoint *, const struct ssh_event *);
+void endpoint_writable(struct endpoint *);
+void endpoint_eof(struct endpoint *);
+void endpoint_flush_slices(struct endpoint *);
+void endpoint_free(struct endpoint *);
+void endpoint_watch(struct endpoint *);
+
+#endif
