@@ -10,14 +10,22 @@
 #ifndef CRYPTO_BOX_H
 #define CRYPTO_BOX_H
 
-#include "base/bytes.h"
+#include "crypto/hash.h"
 
 struct box_alg {
 	const char *name;
 	uint16_t key_len, iv_len, block, tag_len;           /* tag_len > 0: AEAD, no MAC is negotiated */
 	uint64_t rekey_blocks;                              /* rekey after that many blocks unless the configuration says less */
+	bool off;                                           /* never offered unless the configuration names it */
+	const struct box_family *family;                    /* for crypto/ only, as what follows */
+	const char *cipher;
 };
-struct mac_alg { const char *name; uint16_t key_len, tag_len; bool etm; };
+struct mac_alg {
+	const char *name;
+	uint16_t key_len, tag_len;
+	bool etm, off;
+	const struct hash_alg *hash;                        /* NULL: UMAC */
+};
 
 const struct box_alg *box_find(struct slice name);         /* NULL: unknown, or this library does not offer it */
 const struct mac_alg *mac_find(struct slice name);
@@ -26,7 +34,7 @@ const struct mac_alg *mac_list(size_t *count);
 
 struct box;
 /* mac is NULL for AEAD. key, iv and mac_key hold the lengths of the rows. */
-struct box *box_new(const struct box_alg *, const struct mac_alg *, const uint8_t *key, const uint8_t *iv,
+struct box *box_new(const struct box_alg *, const struct mac_alg *mac, const uint8_t *key, const uint8_t *iv,
                     const uint8_t *mac_key, bool seal);
 struct box *box_new_none(void);                            /* before the first NEWKEYS: no cipher, no MAC */
 void box_free(struct box *);                               /* wipes; NULL is fine */
@@ -36,11 +44,12 @@ size_t box_tag(const struct box *);
 bool box_length_clear(const struct box *);                 /* the length field stands outside what is padded (AEAD, etm) */
 size_t box_first(const struct box *);                      /* bytes that must be there before box_length: 4 or one block */
 
-/* Length field of the packet at p. May decrypt the first block in place (E&M, cbc): call it once a packet. */
+/* Length field of the packet at p. May decrypt the first block in place (E&M): call it once a packet. */
 uint32_t box_length(struct box *, uint32_t seq, uint8_t *p);
-/* n = 4 + length; the tag stands at p + n. False: the tag is wrong, and nothing of the packet may be used. */
+/* n = 4 + length; the tag stands at p + n. False: the tag or the size is wrong, nothing of the packet may be used, and the
+ * box is of no more use. The length field itself may stay enciphered. */
 bool box_open(struct box *, uint32_t seq, uint8_t *p, size_t n) MUST_CHECK;
-/* Writes the tag to p + n. */
+/* Writes the tag to p + n. What is padded must be a multiple of box_block(). */
 void box_seal(struct box *, uint32_t seq, uint8_t *p, size_t n);
 
 #endif

@@ -32,6 +32,20 @@ void crypto_must(bool ok, const char *what)
 	abort();
 }
 
+bool crypto_restricted(void)
+{
+	crypto_ready();
+	return EVP_default_properties_is_fips_enabled(NULL) == 1;
+}
+
+void *crypto_aligned(size_t n)
+{
+	size_t whole = (n + 63) / 64 * 64;
+	void *p = aligned_alloc(64, whole);
+	crypto_must(p != NULL, "out of memory");
+	return memset(p, 0, whole);
+}
+
 static struct fetched *slot(struct cache *c, const char *name)
 {
 	for (size_t i = 0; i < c->count; i++)

@@ -15,6 +15,8 @@ void crypto_ready(void);                                   /* once, before any o
 const EVP_MD *crypto_md(const struct hash_alg *);          /* NULL: the library refuses it (FIPS, legacy) */
 EVP_CIPHER *crypto_cipher(const char *name);               /* as crypto_md */
 EVP_MAC *crypto_mac(const char *name);
+bool crypto_restricted(void);                              /* FIPS rules: names may be known and yet refused */
+void *crypto_aligned(size_t n);                            /* zeroed, on a cache line; freed with mem_free */
 /* A call that can only fail for lack of memory or through our own fault. */
 void crypto_must(bool ok, const char *what);
 
