@@ -23,6 +23,9 @@ struct pam_prompt { enum pam_prompt_kind kind; const char *text; };
  * none. false: the conversation is over. answers is a secret buf, wiped by the caller of ask. */
 typedef bool pam_ask(void *arg, const struct pam_prompt *, size_t n, struct buf *answers);
 
+/* A ready-made ask for the password method: arg is a const struct slice *; hidden prompts get it, a visible one ends the conversation. */
+bool pam_ask_password(void *arg, const struct pam_prompt *, size_t n, struct buf *answers);
+
 enum pam_verdict {
 	PAM_VERDICT_OK = 0x5a17,
 	PAM_VERDICT_NO = 0x11,                                  /* wrong password, unknown user, not allowed */
@@ -42,7 +45,8 @@ bool pam_login_set_tty(struct pam_login *, const char *tty);
 enum pam_verdict pam_login_authenticate(struct pam_login *, bool permit_empty, struct err *);
 enum pam_verdict pam_login_account(struct pam_login *, struct err *);
 enum pam_verdict pam_login_change_password(struct pam_login *, struct err *);   /* asks for the old and new one */
-bool pam_login_establish(struct pam_login *, struct err *) MUST_CHECK;          /* setcred */
+/* setcred. Where PAM did not authenticate (a key did), a module that is unhappy about that is passed over. */
+bool pam_login_establish(struct pam_login *, struct err *) MUST_CHECK;
 bool pam_login_open_session(struct pam_login *, struct err *) MUST_CHECK;
 bool pam_login_close_session(struct pam_login *, struct err *);                 /* with the credentials; does nothing if not open */
 /* The name after modules had their say; lives as long as the object. */

@@ -5,8 +5,8 @@
  * hidden; the caller logs it and `sshd -T` shows it. Only seccomp and (as root) giving up the uid
  * are required: without them sandbox_enter fails unless the setup says otherwise.
  *
- * What is allowed is a table: sandbox_filter.c, or sandbox_filter_asan.c in sanitizer builds.
- * Everything else kills the process. Warm libcrypto up before entering: no file opens afterwards.
+ * What is allowed is a table: sandbox_filter.c, and what sandbox_filter_asan.c adds in sanitizer
+ * builds. Everything else kills the process. Warm libcrypto up before entering: no file opens afterwards.
  */
 #ifndef SYS_SANDBOX_H
 #define SYS_SANDBOX_H
@@ -39,6 +39,7 @@ struct sandbox_setup {
 	const char *empty_root;                                 /* e.g. /run/sshd: must be root's, and nobody else may write there */
 	uid_t uid;                                              /* used as root only */
 	gid_t gid;
+	pid_t parent;                                           /* not 0: SIGKILL when it ends, armed after the change of uid, which disarms it */
 	bool without_seccomp;                                   /* the administrator insists */
 };
 
