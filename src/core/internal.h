@@ -69,6 +69,7 @@ void trace(struct ssh *, enum log_level, const char *fmt, ...) __attribute__((fo
 /* kex.c */
 void kex_start(struct ssh *);                               /* send our KEXINIT unless one is out */
 void kex_answered(struct ssh *, const struct answer *);
+struct auth;
 /* auth.c: allocates ssh->auth itself; auth_free takes NULL. Keeps ssh->auth_context up to date for 60 to 79. */
 void auth_free(struct auth *);
 void auth_begin(struct ssh *);                              /* client: keys are in use: SERVICE_REQUEST and the first credential */
