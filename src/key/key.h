@@ -22,6 +22,19 @@ struct key_alg {
 const struct key_alg *key_alg_find(struct slice name);
 const struct key_alg *key_alg_list(size_t *count);          /* in OpenSSH's default order */
 
+/* Key types: what stands in a blob. One type may have several signature algorithms. */
+struct key_kind {
+	const char *name;                                   /* "ecdsa-sha2-nistp256" */
+	const char *word;                                   /* "ECDSA", as logs and fingerprints say */
+	const char *family;                                 /* "ecdsa", as ssh-keygen -t and file names say */
+	const char *curve;                                  /* RFC 5656's identifier; NULL where there is none */
+	enum pk_kind kind;
+	unsigned bits;                                      /* 0: chosen when the key is made */
+};
+const struct key_kind *key_kind_find(struct slice name);    /* NULL: not a type that we have */
+const struct key_kind *key_kind_list(size_t *count);
+const struct key_kind *key_kind_of(enum pk_kind);
+
 struct key;
 struct key *key_from_blob(struct slice blob, struct err *);  /* public; trailing bytes are an error */
 struct key *key_take_pk(struct pk *);                        /* wraps and owns pk; NULL stays NULL */
@@ -42,7 +55,7 @@ bool key_sign(const struct key *, const struct key_alg *, struct slice data, str
 /* alg is what was negotiated or asked for; a signature under another name is refused. */
 enum verdict key_verify(const struct key *, const struct key_alg *, struct slice data, struct slice sig) MUST_CHECK;
 
-/* "SHA256:..." or "MD5:..." */
+/* "SHA256:..." (base64 without padding) or "MD5:..." (hex with colons) */
 void key_fingerprint(struct slice blob, const struct hash_alg *, struct buf *text);
 
 #endif

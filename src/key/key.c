@@ -1,0 +1,157 @@
+#include "key/key.h"
+
+#include <assert.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+struct key {
+	struct pk *pk;
+	const struct key_kind *kind;
+};
+
+enum { BLOB_MAX = 64 << 10 };
+
+struct key *key_take_pk(struct pk *pk)
+{
+	if (pk == NULL)
+		return NULL;
+	struct key *k = mem_new(sizeof *k);
+	k->pk = pk;
+	k->kind = key_kind_of(pk_kind(pk));
+	assert(k->kind);
+	return k;
+}
+
+/* RFC 8709, 4; RFC 5656, 3.1; RFC 4253, 6.6. */
+struct key *key_from_blob(struct slice blob, struct err *err)
+{
+	struct reader r = reader_of(blob);
+	struct slice type = get_string(&r);
+	const struct key_kind *kind = r.bad ? NULL : key_kind_find(type);
+	struct pk_parts parts = {0};
+	if (r.bad) {
+		err_set(err, ERR_FORMAT, "not a public key");
+		return NULL;
+	}
+	if (kind == NULL) {
+		err_set(err, ERR_UNSUPPORTED, "key type %s is not supported", text_show(type));
+		return NULL;
+	}
+	bool curve_fits = true;
+	if (kind->kind == PK_RSA) {
+		parts.e = get_mpint(&r);
+		parts.n = get_mpint(&r);
+	} else {
+		if (kind->curve)
+			curve_fits = slice_eq_str(get_string(&r), kind->curve);
+		parts.pub = get_string(&r);
+	}
+	if (!get_end(&r) || !curve_fits) {
+		err_set(err, ERR_FORMAT, "%s key is malformed", kind->word);
+		return NULL;
+	}
+	return key_take_pk(pk_from_parts(kind->kind, &parts, err));
+}
+
+struct key *key_generate(struct slice type, unsigned bits, struct err *err)
+{
+	const struct key_kind *kind = key_kind_find(type);
+	if (kind == NULL) {
+		err_set(err, ERR_UNSUPPORTED, "key type %s is not supported", text_show(type));
+		return NULL;
+	}
+	return key_take_pk(pk_generate(kind->kind, kind->bits ? kind->bits : bits, err));
+}
+
+struct key *key_copy(const struct key *k)
+{
+	return key_take_pk(pk_copy(k->pk));
+}
+
+void key_free(struct key *k)
+{
+	if (k == NULL)
+		return;
+	pk_free(k->pk);
+	mem_free(k);
+}
+
+void key_blob(const struct key *k, struct buf *out)
+{
+	struct pk_parts parts;
+	struct buf store = BUF_INIT_SECRET(BLOB_MAX);
+	pk_parts(k->pk, &store, &parts);
+	put_cstring(out, k->kind->name);
+	if (k->kind->kind == PK_RSA) {
+		put_mpint(out, parts.e);
+		put_mpint(out, parts.n);
+	} else {
+		if (k->kind->curve)
+			put_cstring(out, k->kind->curve);
+		put_string(out, parts.pub);
+	}
+	buf_clear(&store);
+}
+
+const char *key_type(const struct key *k)
+{
+	return k->kind->name;
+}
+
+const char *key_word(const struct key *k)
+{
+	return k->kind->word;
+}
+
+unsigned key_bits(const struct key *k)
+{
+	return pk_bits(k->pk);
+}
+
+bool key_has_private(const struct key *k)
+{
+	return pk_has_private(k->pk);
+}
+
+bool key_equal(const struct key *a, const struct key *b)
+{
+	struct buf x = BUF_INIT(BLOB_MAX), y = BUF_INIT(BLOB_MAX);
+	key_blob(a, &x);
+	key_blob(b, &y);
+	bool same = slice_eq(buf_slice(&x), buf_slice(&y));
+	buf_clear(&x);
+	buf_clear(&y);
+	return same;
+}
+
+const struct pk *key_pk(const struct key *k)
+{
+	return k->pk;
+}
+
+bool key_sign(const struct key *k, const struct key_alg *alg, struct slice data, struct buf *sig, struct err *err)
+{
+	if (alg->kind != k->kind->kind)
+		return err_set(err, ERR_UNSUPPORTED, "a key of type %s cannot sign as %s", k->kind->name, alg->name);
+	if (!key_has_private(k))
+		return err_set(err, ERR_MISSING, "no private part of the %s key to sign with", k->kind->word);
+	struct buf body = BUF_INIT(BLOB_MAX);
+	bool ok = pk_sign(k->pk, alg->hash, data, &body, err);
+	if (ok) {
+		put_cstring(sig, alg->name);
+		put_string(sig, buf_slice(&body));
+		ok = !sig->bad || err_set(err, ERR_LIMIT, "the signature does not fit");
+	}
+	buf_clear(&body);
+	return ok;
+}
+
+enum verdict key_verify(const struct key *k, const struct key_alg *alg, struct slice data, struct slice sig)
+{
+	struct reader r = reader_of(sig);
+	struct slice name = get_string(&r), body = get_string(&r);
+	if (!get_end(&r) || alg->kind != k->kind->kind || !slice_eq_str(name, alg->name))
+		return VERDICT_REFUSED;
+	return pk_verify(k->pk, alg->hash, data, body);
+}
