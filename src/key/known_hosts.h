@@ -6,7 +6,8 @@
  * hashed name "|1|salt|hmac-sha1" (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). Lines that are none of
  * this, or that hold a key type we do not know, are passed over.
  *
- * A name is what known_hosts_name makes: lower case, with brackets and port where it is not 22.
+ * A name is what known_hosts_name makes: lower case, with brackets and port where it is not 22. For another port a
+ * client that finds nothing may ask again for the name with port 22, as OpenSSH does, and accept a match.
  */
 #ifndef KEY_KNOWN_HOSTS_H
 #define KEY_KNOWN_HOSTS_H
@@ -15,15 +16,15 @@
 
 enum { KNOWN_HOSTS_MAX = 16 << 20 };                        /* what a caller should read at most */
 
-enum known_marker { KNOWN_PLAIN, KNOWN_CA, KNOWN_REVOKED_KEY, KNOWN_BAD_MARKER };
+enum known_marker { KNOWN_PLAIN, KNOWN_CA, KNOWN_REVOKED_KEY };
 struct known_line {
 	size_t number;                                      /* from 1 */
 	struct slice whole;                                 /* without the line end */
-	bool is_entry;                                      /* false: comment, empty or broken, and nothing below is set */
 	bool comment;                                       /* empty or begins with '#' */
+	bool is_entry;                                      /* false: a comment or broken, and nothing below is set */
 	enum known_marker marker;
 	struct slice hosts, type, base64, rest;             /* rest: the comment */
-	struct slice blob_text;                             /* "type base64 comment", for keyfile_line */
+	struct slice key_text;                              /* "type base64 comment", for keyfile_line */
 };
 struct known_reader { struct slice left; size_t number; };
 static inline struct known_reader known_reader_of(struct slice text)
@@ -33,6 +34,7 @@ static inline struct known_reader known_reader_of(struct slice text)
 bool known_next(struct known_reader *, struct known_line *);   /* false at the end */
 bool known_line_is_hashed(const struct known_line *);
 bool known_line_matches(const struct known_line *, struct slice name);
+bool known_line_valid(const struct known_line *);           /* an entry whose key is base64 of a blob of the stated type, known to us or not */
 struct key *known_line_key(const struct known_line *);      /* NULL: not a key that we know */
 
 /* "host" or "[host]:port", lower case. port 0 counts as 22. */
@@ -64,12 +66,19 @@ void known_hosts_types(struct slice text, struct slice name, enum known_marker, 
 void known_hosts_put(struct buf *, struct slice name, const struct key *, bool hashed);   /* a whole line */
 void known_hosts_put_hashed_name(struct buf *, struct slice name);                        /* |1|salt|mac */
 
-/* ssh-keygen -H: every name on a line of its own, hashed. Patterns, markers' wildcards and hashed names stay as they are. */
-struct known_hash_report { size_t *unhashable; size_t n; bool has_hashed; size_t *invalid; size_t invalid_n; };   /* line numbers; owned */
+/* ssh-keygen -H: every name on a line of its own, hashed. Lines with wildcards, with a marker, already hashed, or broken stay as
+ * they are; the report names what somebody should hear of. */
+struct known_hash_report {
+	size_t *wild, *invalid;                             /* line numbers; owned */
+	size_t wild_n, invalid_n;
+	bool changed;                                       /* there was something to hash */
+};
 void known_hosts_hash(struct slice text, struct buf *out, struct known_hash_report *);
+/* The same for one line, in front of which the caller has found the name (ssh-keygen -F with -H). */
+void known_hosts_hash_line(const struct known_line *, struct buf *out, struct known_hash_report *);
 void known_hash_report_clear(struct known_hash_report *);
-/* ssh-keygen -R: the text without the lines for the name; lines[] (owned) are their numbers. */
-struct known_removed { size_t *line; bool *ca; size_t n; };
+/* ssh-keygen -R: the text without the plain lines for the name; line[] (owned) are their numbers. Lines with a marker stay. */
+struct known_removed { size_t *line; size_t n; };
 void known_hosts_remove(struct slice text, struct slice name, struct buf *out, struct known_removed *);
 void known_removed_clear(struct known_removed *);
 
