@@ -3,7 +3,7 @@
  * A line is "[options] type base64 [comment]". Everything that is doubtful grants nothing: an
  * option that is unknown or has a bad value, a line past AUTHKEYS_LINE_MAX, an option that demands or grants
  * something this build does not have (cert-authority, principals, tunnel, verify-required, ...).
- * The one table of option words is authkeys_options; each row says what `restrict` does to it.
+ * The one table of option words is authkeys_options; `restrict` forbids all that any row can allow.
  *
  * A grant is what a line allows. It has a field table, so that it travels in a frame; its lists are
  * concatenated SSH strings in one slice (get_string until the end). Slices of a grant lie in its
@@ -22,9 +22,8 @@ struct grant {
 	bool has_command;
 	struct slice command;                               /* forced; the one asked for goes to SSH_ORIGINAL_COMMAND */
 	struct slice environment;                           /* list of NAME=value; first of a name wins */
-	struct slice permitopen, permitlisten;              /* lists of host:port or *:port, [v6]:port, port "*"; empty: no limit */
+	struct slice permitopen, permitlisten;              /* lists of "host:port", "[v6]:port"; port may be "*", and for permitlisten host too; empty: no limit */
 	struct slice from;                                  /* the pattern list that was satisfied */
-	struct slice principals;                            /* for a CA line; not yet */
 	uint64_t expires;                                   /* seconds since 1970; 0: never. Checked already; the session may go on */
 };
 extern const struct msg_desc grant_desc;
@@ -47,14 +46,23 @@ struct authkeys_match {
 enum authkeys_verdict authkeys_check(struct slice text, struct slice blob, const struct authkeys_context *, struct authkeys_match *out) MUST_CHECK;
 void authkeys_match_clear(struct authkeys_match *);
 
-/* The table, for documents, completion and tests. */
-enum authkeys_effect { AUTHKEYS_CARRIED_OUT, AUTHKEYS_REFUSED };
+/* The parts of a line; false: a comment, empty, or no key of a type that we have. For ssh-keygen -l and its kin. */
+bool authkeys_split(struct slice line, struct slice *options, struct slice *type, struct slice *base64, struct slice *comment);
+/* YYYYMMDD[HHMM[SS]][Z|UTC] as seconds since 1970, without Z by the given offset of local time. Never 0. */
+bool authkeys_time(struct slice text, int64_t utc_offset, uint64_t *out) MUST_CHECK;
+
+/* The table: every word of a line's options, for the parser, documents and tests. */
+enum authkeys_act {
+	AUTHKEYS_ALLOW, AUTHKEYS_FORBID,                    /* the flag at `offset` of struct grant */
+	AUTHKEYS_RESTRICT,                                  /* forbids every flag that an AUTHKEYS_ALLOW row has */
+	AUTHKEYS_COMMAND, AUTHKEYS_ENVIRONMENT, AUTHKEYS_EXPIRY, AUTHKEYS_FROM, AUTHKEYS_PERMIT,
+	AUTHKEYS_REFUSE,                                    /* not built: the line grants nothing */
+};
 struct authkeys_option {
-	const char *name;                                   /* lower case, without "no-" where negatable */
+	const char *name;                                   /* compared without case */
 	bool value;                                         /* takes ="..." */
-	bool negatable;                                     /* also as no-name */
-	bool restricted;                                    /* `restrict` switches it off */
-	enum authkeys_effect effect;                        /* REFUSED: the line grants nothing */
+	enum authkeys_act act;
+	size_t offset;                                      /* of the flag or list in struct grant */
 };
 extern const struct authkeys_option authkeys_options[];
 extern const size_t authkeys_options_count;
