@@ -21,6 +21,21 @@ bool slice_eq_str(struct slice a, const char *s)
 	return slice_eq(a, slice_str(s));
 }
 
+static uint8_t lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+}
+
+bool slice_eq_fold(struct slice a, struct slice b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return false;
+	return true;
+}
+
 bool slice_has_prefix(struct slice a, const char *s)
 {
 	size_t n = strlen(s);
@@ -62,6 +77,25 @@ struct slice slice_trim(struct slice s)
 	while (s.n && is_blank(s.p[s.n - 1]))
 		s.n--;
 	return s;
+}
+
+struct slice slice_line(struct slice *s)
+{
+	struct slice line = slice_cut(s, '\n');
+	if (line.n && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
+}
+
+struct slice slice_word(struct slice *s)
+{
+	size_t n = 0;
+	*s = slice_trim(*s);
+	while (n < s->n && !is_blank(s->p[n]))
+		n++;
+	struct slice word = slice_of(s->p, n);
+	*s = slice_trim(slice_from(*s, n));
+	return word;
 }
 
 struct slice slice_from(struct slice s, size_t at)

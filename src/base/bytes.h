@@ -33,9 +33,12 @@ static inline struct slice slice_of(const void *p, size_t n)
 struct slice slice_str(const char *s);                     /* without the NUL; NULL gives an empty slice */
 bool slice_eq(struct slice a, struct slice b);
 bool slice_eq_str(struct slice a, const char *s);
+bool slice_eq_fold(struct slice a, struct slice b);        /* letters of ASCII without case */
 bool slice_has_prefix(struct slice a, const char *s);
 bool slice_eq_secret(struct slice a, struct slice b);      /* constant time in the bytes, not in the length */
 struct slice slice_cut(struct slice *s, char sep);         /* takes what stands before sep; *s keeps the rest */
+struct slice slice_word(struct slice *s);                  /* takes the next word; blanks and tabs part words; empty at the end */
+struct slice slice_line(struct slice *s);                  /* takes the next line, without its LF or CR LF */
 struct slice slice_trim(struct slice s);                   /* without blanks and tabs and CR, LF at both ends */
 struct slice slice_from(struct slice s, size_t at);        /* behind the first `at` bytes; empty if there are none */
 bool slice_has_nul(struct slice s);

@@ -105,6 +105,23 @@ static void slices_cut_and_trim(void **state)
 	assert_false(slice_eq_secret(SLICE_LIT("abc"), SLICE_LIT("abd")));
 }
 
+static void words_and_lines_part(void **state)
+{
+	(void)state;
+	struct slice s = SLICE_LIT(" one \ttwo\r\n\nthree");
+	struct slice line = slice_line(&s);
+	assert_true(slice_eq_str(line, " one \ttwo"));
+	assert_true(slice_eq_str(slice_word(&line), "one"));
+	assert_true(slice_eq_str(slice_word(&line), "two"));
+	assert_int_equal(slice_word(&line).n, 0);
+	assert_int_equal(slice_line(&s).n, 0);
+	assert_true(slice_eq_str(slice_line(&s), "three"));
+	assert_int_equal(s.n, 0);
+	assert_true(slice_eq_fold(SLICE_LIT("No-PTY"), SLICE_LIT("no-pty")));
+	assert_false(slice_eq_fold(SLICE_LIT("pty"), SLICE_LIT("ptyx")));
+	assert_false(slice_eq_fold(SLICE_LIT("@"), SLICE_LIT("`")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +131,7 @@ int main(void)
 		cmocka_unit_test(a_buf_stops_at_its_max),
 		cmocka_unit_test(a_secret_buf_is_wiped_when_reset),
 		cmocka_unit_test(slices_cut_and_trim),
+		cmocka_unit_test(words_and_lines_part),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

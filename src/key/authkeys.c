@@ -222,7 +222,7 @@ static bool take_option(struct line_state *s, const struct authkeys_option *o, s
 static const struct authkeys_option *find_option(struct slice name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(authkeys_options); i++)
-		if (strlen(authkeys_options[i].name) == name.n && match_wild(slice_str(authkeys_options[i].name), name, true))
+		if (slice_eq_fold(slice_str(authkeys_options[i].name), name))
 			return &authkeys_options[i];
 	return NULL;
 }
@@ -254,7 +254,7 @@ static bool parse_option(struct line_state *s, struct slice *text, const struct 
 		n++;
 	struct slice name = slice_of(text->p, n);
 	const struct authkeys_option *o = find_option(name);
-	if (o == NULL || memchr(name.p, '*', name.n) || memchr(name.p, '?', name.n))
+	if (o == NULL)
 		return err_set(&s->err, ERR_FORMAT, "unknown option \"%s\"", text_show(name));
 	*text = slice_from(*text, n);
 	struct buf value = BUF_INIT(AUTHKEYS_LINE_MAX);
@@ -269,17 +269,6 @@ static bool parse_option(struct line_state *s, struct slice *text, const struct 
 	ok = ok && take_option(s, o, buf_slice(&value), c);
 	buf_clear(&value);
 	return ok;
-}
-
-static struct slice cut_word(struct slice *s)
-{
-	*s = slice_trim(*s);
-	size_t n = 0;
-	while (n < s->n && s->p[n] != ' ' && s->p[n] != '\t')
-		n++;
-	struct slice word = slice_of(s->p, n);
-	*s = slice_trim(slice_from(*s, n));
-	return word;
 }
 
 /* Options end at the first blank outside quotes. False: an open quote. */
@@ -305,14 +294,14 @@ bool authkeys_split(struct slice line, struct slice *options, struct slice *type
 	if (line.n == 0 || line.p[0] == '#')
 		return false;
 	struct slice rest = line;
-	*type = cut_word(&rest);
+	*type = slice_word(&rest);
 	if (key_kind_find(*type) == NULL) {
 		if (!cut_options(&line, options))
 			return false;
-		*type = cut_word(&line);
+		*type = slice_word(&line);
 		rest = line;
 	}
-	*base64 = cut_word(&rest);
+	*base64 = slice_word(&rest);
 	*comment = rest;
 	return key_kind_find(*type) && base64->n;
 }

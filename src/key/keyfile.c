@@ -18,25 +18,6 @@ static const struct { const char *begin; enum keyfile_format format; } armours[]
 	{"-----BEGIN PUBLIC KEY-----", KEYFILE_PKCS8_PUBLIC},
 };
 
-static struct slice next_line(struct slice *text)
-{
-	struct slice line = slice_cut(text, '\n');
-	if (line.n && line.p[line.n - 1] == '\r')
-		line.n--;
-	return line;
-}
-
-static struct slice cut_word(struct slice *s)
-{
-	*s = slice_trim(*s);
-	size_t n = 0;
-	while (n < s->n && s->p[n] != ' ' && s->p[n] != '\t')
-		n++;
-	struct slice word = slice_of(s->p, n);
-	*s = slice_trim(slice_from(*s, n));
-	return word;
-}
-
 static bool is_remark(struct slice line)
 {
 	line = slice_trim(line);
@@ -49,13 +30,13 @@ enum keyfile_format keyfile_detect(struct slice text)
 		return KEYFILE_NONE;
 	bool first = true;
 	while (text.n) {
-		struct slice line = next_line(&text);
+		struct slice line = slice_line(&text);
 		for (size_t i = 0; i < ARRAY_LEN(armours); i++)
 			if (slice_has_prefix(line, armours[i].begin))
 				return armours[i].format;
 		if (first && !is_remark(line)) {
 			struct slice rest = line;
-			if (key_kind_find(cut_word(&rest)) && rest.n)
+			if (key_kind_find(slice_word(&rest)) && rest.n)
 				return KEYFILE_LINE;
 			first = false;
 		}
@@ -106,7 +87,7 @@ struct key *keyfile_read(struct slice text, struct slice pass, struct buf *comme
 static struct key *read_line_of(struct slice text, struct buf *comment, struct err *err)
 {
 	while (text.n) {
-		struct slice line = next_line(&text), rest;
+		struct slice line = slice_line(&text), rest;
 		if (is_remark(line))
 			continue;
 		struct key *k = keyfile_line(line, &rest, err);
@@ -125,13 +106,13 @@ static void take_header(struct slice line, struct slice *text, struct buf *comme
 	struct slice tag = slice_cut(&line, ':');
 	while (line.n && line.p[line.n - 1] == '\\' && text->n) {
 		put_bytes(&value, slice_of(line.p, line.n - 1));
-		line = next_line(text);
+		line = slice_line(text);
 	}
 	put_bytes(&value, line);
 	struct slice v = slice_trim(buf_slice(&value));
 	if (v.n >= 2 && v.p[0] == '"' && v.p[v.n - 1] == '"')
 		v = slice_of(v.p + 1, v.n - 2);
-	if (comment && tag.n == 7 && match_wild(tag, SLICE_LIT("comment"), true))
+	if (comment && slice_eq_fold(tag, SLICE_LIT("comment")))
 		put_bytes(comment, v);
 	buf_clear(&value);
 }
@@ -142,7 +123,7 @@ static struct key *read_rfc4716(struct slice text, struct buf *comment, struct e
 	struct key *k = NULL;
 	bool inside = false, ended = false;
 	while (text.n && !ended) {
-		struct slice line = next_line(&text);
+		struct slice line = slice_line(&text);
 		if (!inside)
 			inside = slice_has_prefix(line, "---- BEGIN SSH2 PUBLIC KEY ----");
 		else if (slice_has_prefix(line, "---- END SSH2 PUBLIC KEY ----"))
@@ -181,7 +162,7 @@ struct key *keyfile_read_public(struct slice text, struct buf *comment, struct e
 
 struct key *keyfile_line(struct slice line, struct slice *comment, struct err *err)
 {
-	struct slice type = cut_word(&line), base64 = cut_word(&line);
+	struct slice type = slice_word(&line), base64 = slice_word(&line);
 	struct buf blob = BUF_INIT(KEYFILE_MAX);
 	struct key *k = NULL;
 	if (comment)

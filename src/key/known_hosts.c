@@ -9,17 +9,6 @@
 
 enum { BLOB_MAX = 64 << 10, SALT = 20 };                    /* the salt is as long as the SHA-1 */
 
-static struct slice cut_word(struct slice *s)
-{
-	*s = slice_trim(*s);
-	size_t n = 0;
-	while (n < s->n && s->p[n] != ' ' && s->p[n] != '\t')
-		n++;
-	struct slice word = slice_of(s->p, n);
-	*s = slice_trim(slice_from(*s, n));
-	return word;
-}
-
 static void parse_line(struct known_line *l)
 {
 	struct slice rest = slice_trim(l->whole);
@@ -27,7 +16,7 @@ static void parse_line(struct known_line *l)
 		l->comment = true;
 		return;
 	}
-	struct slice word = cut_word(&rest);
+	struct slice word = slice_word(&rest);
 	if (word.p[0] == '@') {
 		if (slice_eq_str(word, "@cert-authority"))
 			l->marker = KNOWN_CA;
@@ -35,12 +24,12 @@ static void parse_line(struct known_line *l)
 			l->marker = KNOWN_REVOKED_KEY;
 		else
 			return;
-		word = cut_word(&rest);
+		word = slice_word(&rest);
 	}
 	l->hosts = word;
 	l->key_text = rest;
-	l->type = cut_word(&rest);
-	l->base64 = cut_word(&rest);
+	l->type = slice_word(&rest);
+	l->base64 = slice_word(&rest);
 	l->rest = rest;
 	l->is_entry = l->hosts.n && l->type.n && l->base64.n && !slice_has_nul(l->whole);
 }
@@ -49,9 +38,7 @@ bool known_next(struct known_reader *r, struct known_line *l)
 {
 	if (r->left.n == 0)
 		return false;
-	*l = (struct known_line){.whole = slice_cut(&r->left, '\n')};
-	if (l->whole.n && l->whole.p[l->whole.n - 1] == '\r')
-		l->whole.n--;
+	*l = (struct known_line){.whole = slice_line(&r->left)};
 	l->number = ++r->number;
 	parse_line(l);
 	return true;
