@@ -1,0 +1,106 @@
+/* Receive windows: what the peer may send, when it is given back, and how it grows.
+ *
+ * The size follows twice what the reader consumed within one round trip: a sender that is held up
+ * by the window doubles it in a round trip, a slow reader or a short path leaves it alone. The
+ * round trip is the smallest seen, by ping@openssh.com or by the time until bytes come that only
+ * a WINDOW_ADJUST of ours has allowed.
+ */
+#include "core/mux.h"
+
+uint32_t window_first(const struct ssh *ssh)
+{
+	return ssh->setup.window_first ? ssh->setup.window_first : WINDOW_FIRST;
+}
+
+static uint32_t window_limit(const struct ssh *ssh)
+{
+	uint32_t max = ssh->setup.window_max ? ssh->setup.window_max : WINDOW_MAX;
+	return max > window_first(ssh) ? max : window_first(ssh);
+}
+
+uint32_t packet_in_max(const struct ssh *ssh)
+{
+	(void)ssh;
+	return CHAN_PACKET;
+}
+
+void window_init(struct window *w, uint32_t size)
+{
+	*w = (struct window){.size = size, .left = size};
+}
+
+void mux_rtt(struct mux *m, uint64_t ms)
+{
+	uint32_t rtt = ms < 60000 ? (uint32_t)ms + 1 : 60001;
+	if (m->rtt == RTT_UNKNOWN || rtt < m->rtt)
+		m->rtt = rtt;
+}
+
+bool window_take(struct ssh *ssh, struct chan *c, size_t n)
+{
+	struct window *w = &c->win;
+	if (n > w->left)
+		return false;
+	w->left -= (uint32_t)n;
+	c->bytes_in += n;
+	if (w->edge && c->bytes_in > w->edge) {
+		mux_rtt(ssh->mux, ssh->now - w->edge_at);
+		w->edge = 0;
+	}
+	mux_ping_if_due(ssh, n);
+	return true;
+}
+
+/* At the end of each round trip: how much did the reader take in it? */
+static void measure(struct ssh *ssh, struct window *w, size_t n)
+{
+	enum { SHORT_MS = 2 };                              /* the first window covers anything below */
+	uint32_t rtt = ssh->mux->rtt;
+	w->epoch_bytes += n;
+	if (w->epoch_start == 0) {
+		w->epoch_start = ssh->now + 1;
+		w->epoch_bytes = 0;
+		return;
+	}
+	uint64_t elapsed = ssh->now + 1 - w->epoch_start;
+	if (rtt == RTT_UNKNOWN || rtt <= SHORT_MS || elapsed < rtt)
+		return;
+	uint64_t want = 2 * w->epoch_bytes * rtt / elapsed;
+	w->epoch_start = ssh->now + 1;
+	w->epoch_bytes = 0;
+	if (want > window_limit(ssh))
+		want = window_limit(ssh);
+	if (want > w->want)
+		w->want = (uint32_t)want;
+}
+
+/* By eighths of a large window, by three packets of a small one, and at half in any case; never for single bytes while
+ * a slow reader still has much to take. */
+static bool adjust_due(const struct window *w)
+{
+	uint32_t step = w->size / 8 > 3 * CHAN_PACKET ? w->size / 8 : 3 * CHAN_PACKET;
+	if (w->consumed >= step)
+		return true;
+	return w->consumed > 0 && w->left <= w->size / 2 && (w->consumed >= CHAN_PACKET || w->left + w->consumed == w->size);
+}
+
+/* RFC 4254, section 5.2. */
+void window_give(struct ssh *ssh, struct chan *c, size_t n)
+{
+	struct window *w = &c->win;
+	if (n > w->size - w->left - w->consumed)
+		n = w->size - w->left - w->consumed;        /* left over from a channel that had this number before */
+	w->consumed += (uint32_t)n;
+	measure(ssh, w, n);
+	if (c->stage != CHAN_LIVE || c->in != IN_OPEN || c->out == OUT_CLOSED || !adjust_due(w))
+		return;
+	if (!w->edge) {
+		w->edge = c->bytes_in + w->left;
+		w->edge_at = ssh->now;
+	}
+	uint32_t add = w->consumed + (w->want > w->size ? w->want - w->size : 0);
+	w->size += add - w->consumed;
+	w->left += add;
+	w->consumed = 0;
+	mux_send(ssh, &desc_channel_adjust, &(struct msg_channel_adjust){c->peer, add});
+}
