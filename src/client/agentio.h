@@ -1,0 +1,20 @@
+/* The client's side of a running agent: list of keys, signatures (draft-ietf-sshm-ssh-agent).
+ *
+ * Blocking, one request at a time. An agent may wait for a human, so a signature has no deadline.
+ */
+#ifndef CLIENT_AGENTIO_H
+#define CLIENT_AGENTIO_H
+
+#include "base/err.h"
+
+struct agentio { int fd; struct buf reply; };
+struct agent_key { struct slice blob, comment; };          /* live until the next request */
+enum { AGENT_SIGN_RSA_SHA2_256 = 2, AGENT_SIGN_RSA_SHA2_512 = 4, AGENT_KEYS_MAX = 2048 };
+
+bool agentio_open(struct agentio *, const char *path, struct err *) MUST_CHECK;
+void agentio_close(struct agentio *);
+/* keys: owned list, mem_free it. */
+bool agentio_list(struct agentio *, struct agent_key **keys, size_t *n, struct err *) MUST_CHECK;
+bool agentio_sign(struct agentio *, struct slice blob, struct slice data, uint32_t flags, struct buf *sig, struct err *) MUST_CHECK;
+
+#endif

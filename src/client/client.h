@@ -1,0 +1,75 @@
+/* The ssh client: one connection, one session, answers to the core's asks.
+ *
+ * struct client is what the parts of this folder share. config fills conf, connect makes the
+ * descriptors, hostkey and auth answer asks, session runs the channel, escape reads the keys of
+ * the user. Everything that comes from the server passes put_text before a screen sees it.
+ */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "client/options.h"
+#include "conf/ssh_conf.h"
+#include "drive/drive.h"
+#include "sys/sock.h"
+
+struct auth;
+struct session;
+
+struct client {
+	struct ssh_conf conf;
+	const char *typed;                                  /* host as the user wrote it */
+	char *host;                                         /* after Hostname */
+	char *user, *local_user, *home;
+	unsigned port;
+	bool tty;                                           /* ask for a pty */
+	char *command;                                      /* NULL: a shell */
+	struct loop *loop;
+	struct ssh *ssh;
+	struct drive *drive;
+	int in, out;
+	pid_t proxy;                                        /* ProxyCommand, 0: none */
+	struct sock_addr peer;                              /* len 0 where a proxy connects */
+	struct auth *auth;
+	struct session *session;
+	struct loop_timer deadline;                         /* ConnectTimeout */
+	bool no_guess, logged_in, retry, over;
+	int status;                                         /* exit status of the program; -1: not known yet */
+	char over_text[600];
+};
+
+/* config.c */
+bool config_load(struct client *, const struct ssh_options *, struct err *) MUST_CHECK;
+bool config_expand(struct client *, struct err *) MUST_CHECK;   /* tokens, ~ and ${} of paths; user and host checked */
+char *config_path(struct client *, const char *keyword, const char *value, struct err *);   /* owned; NULL: error */
+
+/* connect.c: fills in, out, peer, proxy. */
+bool connect_to(struct client *, struct err *) MUST_CHECK;
+
+/* hostkey.c */
+void hostkey_order(struct client *, struct buf *names);    /* HostKeyAlgorithms with the types that known_hosts has in front */
+bool hostkey_is_known(struct client *);                    /* some key stands there for the host */
+void hostkey_answer(struct client *, const struct ask_hostkey *, struct answer *);
+
+/* auth.c */
+struct auth *auth_new(struct client *);
+void auth_free(struct auth *);
+/* Answers; slices of the answer live until the next call. */
+void auth_answer(struct auth *, const struct ask *, struct answer *);
+
+/* session.c */
+struct session *session_open(struct client *);
+void session_free(struct session *);
+bool session_event(struct session *, const struct ssh_event *);   /* false: not of this session */
+void session_closed(struct session *);
+void session_sources_ended(struct session *);
+void session_sink_broken(struct session *);
+void session_filter(struct session *, struct slice in, struct buf *out);
+
+/* run.c */
+int client_run(struct client *);                           /* exit code of ssh */
+void client_over(struct client *, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,270 @@
+/* The client's configuration: command line, ~/.ssh/config, the system's file; then tokens. */
+#include "client/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "conf/ssh_load.h"
+#include "conf/token.h"
+#include "crypto/hash.h"
+#include "sys/files.h"
+#include "sys/netif.h"
+#include "sys/process.h"
+
+enum { FILES_MAX = 64, TOKENS = 13 };
+
+struct tokens {
+	struct token at[TOKENS];
+	char port[8], uid[16], host[256], short_host[256], hash[HASH_MAX * 2 + 1];
+};
+
+static void fill_tokens(struct client *c, struct tokens *t)
+{
+	struct buf text = BUF_INIT(4096), hex = BUF_INIT(HASH_MAX * 2 + 1);
+	uint8_t digest[HASH_MAX];
+	if (gethostname(t->host, sizeof t->host) != 0)
+		snprintf(t->host, sizeof t->host, "UNKNOWN");
+	snprintf(t->short_host, sizeof t->short_host, "%.*s", (int)strcspn(t->host, "."), t->host);
+	snprintf(t->port, sizeof t->port, "%u", c->port);
+	snprintf(t->uid, sizeof t->uid, "%u", (unsigned)getuid());
+	const char *jump = c->conf.proxy_jump ? c->conf.proxy_jump : "";
+	put_fmt(&text, "%s%s%s%s%s", t->host, c->host, t->port, c->user, jump);
+	hash_once(&hash_sha1, buf_slice(&text), digest);
+	put_hex(&hex, slice_of(digest, hash_sha1.len));
+	snprintf(t->hash, sizeof t->hash, "%s", buf_cstr(&hex));
+	const char *key_name = c->conf.host_key_alias ? c->conf.host_key_alias : c->typed;
+	const struct token at[TOKENS] = {
+		{'C', t->hash}, {'d', c->home}, {'h', c->host}, {'i', t->uid}, {'j', jump}, {'k', key_name}, {'L', t->short_host},
+		{'l', t->host}, {'n', c->typed}, {'p', t->port}, {'r', c->user}, {'u', c->local_user}, {'T', "NONE"},
+	};
+	memcpy(t->at, at, sizeof at);
+	buf_clear(&text);
+	buf_clear(&hex);
+}
+
+static void environment_of(const char *text, struct token_env *env, size_t most)
+{
+	struct slice rest = slice_str(text), name;
+	size_t n = 0;
+	while (n + 1 < most && token_env_next(&rest, &name)) {
+		char *owned = slice_dup(name);
+		env[n++] = (struct token_env){owned, getenv(owned)};
+	}
+	env[n] = (struct token_env){NULL, NULL};
+}
+
+static char *expand(struct client *c, const char *keyword, const char *value, struct err *e)
+{
+	const struct conf_key *key = conf_find(&ssh_table, slice_str(keyword));
+	struct tokens t;
+	struct token_env env[17];
+	fill_tokens(c, &t);
+	environment_of(value, env, ARRAY_LEN(env));
+	char *out = conf_expand(key, value, t.at, TOKENS, env, e);
+	for (size_t i = 0; env[i].name; i++)
+		mem_free((void *)(uintptr_t)env[i].name);
+	return out;
+}
+
+char *config_path(struct client *c, const char *keyword, const char *value, struct err *e)
+{
+	char *text = expand(c, keyword, value, e), *path = text ? file_expand(text, c->home, e) : NULL;
+	mem_free(text);
+	return path;
+}
+
+/* Match exec: the user's shell decides by its exit status (ssh_config(5)). */
+static bool exec_matches(const char *command)
+{
+	const char *shell = getenv("SHELL");
+	if (shell == NULL || shell[0] == 0)
+		shell = "/bin/sh";
+	const char *const argv[] = {shell, "-c", command, NULL};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const struct fd_map map[] = {{null, 0}, {null, 1}};
+	struct proc_spawn spawn = {.path = shell, .argv = argv, .fds = map, .nfds = null < 0 ? 0 : 2};
+	struct err e;
+	struct proc_exit end = {.code = 1};
+	pid_t pid = proc_spawn(&spawn, NULL, &e);
+	if (pid < 0)
+		log_error("Match exec: %s", e.text);
+	else
+		proc_wait(pid, true, &end);
+	if (null >= 0)
+		close(null);
+	return pid > 0 && !end.by_signal && end.code == 0;
+}
+
+static void give_include(struct client *c, struct ssh_load *l, const struct conf_ask *ask)
+{
+	struct err e = {0};
+	bool user = ask->user;
+	const char *slash = ask->text[0] == '/' || ask->text[0] == '~' ? "" : user ? "~/.ssh/" : PATH_ETC "/";
+	char *pattern = mem_fmt("%s%s", slash, ask->text), *path = file_expand(pattern, c->home, &e);
+	struct file_list files = {0};
+	struct file_policy policy = {user ? FILE_FOLLOW | FILE_OWNED | FILE_NO_OTHER_WRITERS : FILE_FOLLOW, getuid(), CONF_TEXT_MAX};
+	if (path && file_glob(path, &files, &e)) {
+		for (size_t i = files.n; i > 0; i--) {      /* the one given last is read first */
+			const char *name = files.at[files.n - i];
+			struct buf text = BUF_INIT(CONF_TEXT_MAX);
+			if (file_read(name, &policy, &text, &e))
+				ssh_load_include(l, name, buf_slice(&text));
+			else if (e.code != ERR_MISSING)
+				log_error("%s", e.text);
+			buf_clear(&text);
+		}
+	}
+	file_list_clear(&files);
+	mem_free(pattern);
+	mem_free(path);
+}
+
+static bool run_load(struct client *c, struct ssh_load *l, struct err *e)
+{
+	struct conf_ask ask;
+	for (;;) {
+		switch (ssh_load_next(l, &ask)) {
+		case CONF_DONE:
+			return !ssh_load_failed(l) || err_set(e, ERR_FORMAT, "the configuration has errors; nothing was done");
+		case CONF_ERROR: log_error("%s", ask.text); break;
+		case CONF_WARN: log_at(ask.quiet ? LOG_LEVEL_DEBUG1 : LOG_LEVEL_INFO, "%s", ask.text); break;
+		case CONF_INCLUDE: give_include(c, l, &ask); break;
+		case CONF_EXEC: ssh_load_exec(l, exec_matches(ask.text)); break;
+		}
+	}
+}
+
+static bool load_file(struct client *c, struct ssh_load *l, const char *path, bool user, bool must, struct err *e)
+{
+	struct buf text = BUF_INIT(CONF_TEXT_MAX);
+	struct file_policy policy = {user && !must ? FILE_FOLLOW | FILE_OWNED | FILE_NO_OTHER_WRITERS : FILE_FOLLOW, getuid(), CONF_TEXT_MAX};
+	bool ok = true;
+	if (file_read(path, &policy, &text, e)) {
+		log_debug("Reading configuration data %s", path);
+		ssh_load_text(l, path, buf_slice(&text), user);
+		ok = run_load(c, l, e);
+	} else if (must || e->code != ERR_MISSING) {
+		ok = false;
+	}
+	buf_clear(&text);
+	return ok;
+}
+
+static bool load_files(struct client *c, struct ssh_load *l, const struct ssh_options *o, struct err *e)
+{
+	if (o->config_file && strcmp(o->config_file, "none") == 0)
+		return true;
+	if (o->config_file)
+		return load_file(c, l, o->config_file, true, true, e);
+	char *mine = mem_fmt("%s/.ssh/config", c->home);
+	bool ok = load_file(c, l, mine, true, false, e) && load_file(c, l, PATH_ETC "/ssh_config", false, false, e);
+	mem_free(mine);
+	return ok;
+}
+
+static bool set_option(struct ssh_load *l, const char *keyword, const char *value, struct err *e)
+{
+	char *text = mem_fmt("%s=%s", keyword, value);
+	bool ok = value == NULL || ssh_load_option(l, text, e);
+	mem_free(text);
+	return ok;
+}
+
+static bool set_options(struct ssh_load *l, const struct ssh_options *o, struct err *e)
+{
+	static const char *const levels[] = {"DEBUG1", "DEBUG2", "DEBUG3"};
+	for (size_t i = 0; i < o->nset; i++)
+		if (!ssh_load_option(l, o->set[i], e))
+			return err_prefix(e, "command line");
+	if (o->verbose && !set_option(l, "LogLevel", levels[(o->verbose > 3 ? 3 : o->verbose) - 1], e))
+		return false;
+	if (o->quiet && !o->verbose && !set_option(l, "LogLevel", "QUIET", e))
+		return false;
+	return (!o->user || set_option(l, "User", o->user, e)) && (!o->port || set_option(l, "Port", o->port, e));
+}
+
+static size_t local_addresses(struct addr *out, size_t most)
+{
+	struct sock_list list = {0};
+	size_t n = 0;
+	if (!netif_addresses(NULL, AF_UNSPEC, &list, NULL))
+		return 0;
+	for (size_t i = 0; i < list.n && n < most; i++) {
+		struct slice raw = sock_raw(&list.at[i]);
+		if (raw.n != 4 && raw.n != 16)
+			continue;
+		out[n].family = raw.n == 4 ? 4 : 6;
+		memcpy(out[n++].b, raw.p, raw.n);
+	}
+	sock_list_clear(&list);
+	return n;
+}
+
+bool config_load(struct client *c, const struct ssh_options *o, struct err *e)
+{
+	static const char *const sessions[] = {"none", "subsystem", "shell"};
+	struct addr local[64] = {{0}};
+	struct ssh_load_ctx ctx = {.host = o->host, .command = o->command, .local_user = c->local_user,
+		.session_type = o->command ? "exec" : sessions[2], .version = "OpenSSH_10.5", .local = local};
+	ctx.local_n = local_addresses(local, ARRAY_LEN(local));
+	for (size_t i = 0; i < o->nset; i++)
+		for (size_t k = 0; k < 2; k++)
+			if (strncmp(o->set[i], "SessionType=", 12) == 0 && strcmp(o->set[i] + 12, sessions[k]) == 0)
+				ctx.session_type = sessions[k];
+	struct ssh_load *l = ssh_load_new(&ctx, NULL);
+	bool ok = set_options(l, o, e) && load_files(c, l, o, e);
+	if (ok && ssh_load_wants_final(l)) {
+		ssh_load_second(l, o->host, false);
+		ok = load_files(c, l, o, e);
+	}
+	if (ok)
+		ssh_load_finish(l, &c->conf);
+	ssh_load_free(l);
+	return ok;
+}
+
+static bool refuse_strange(const char *what, const char *text, struct err *e)
+{
+	if (token_shell_safe(slice_str(text)))
+		return true;
+	return err_set(e, ERR_USAGE, "%s \"%s\" has characters that no %s has; nothing was done", what, text_show(slice_str(text)), what);
+}
+
+/* Before any use of user or host in a path or command, their characters are judged. */
+bool config_expand(struct client *c, struct err *e)
+{
+	c->port = c->conf.port > 0 ? (unsigned)c->conf.port : 22;
+	c->user = mem_str(c->conf.user ? c->conf.user : c->local_user);
+	c->host = mem_str(c->typed);
+	if (c->conf.hostname) {
+		const struct token h[] = {{'h', c->typed}};
+		struct buf b = BUF_INIT(4096);
+		bool ok = token_expand(c->conf.hostname, "h", h, 1, NULL, &b, e);
+		mem_free(c->host);
+		c->host = mem_str(buf_cstr(&b));
+		buf_clear(&b);
+		if (!ok)
+			return false;
+	}
+	if (strchr(c->user, '%') || strstr(c->user, "${")) {
+		char *user = expand(c, "User", c->user, e);
+		if (user == NULL)
+			return false;
+		mem_free(c->user);
+		c->user = user;
+	}
+	if (c->conf.remote_command && c->command == NULL) {
+		c->command = expand(c, "RemoteCommand", c->conf.remote_command, e);
+		if (c->command == NULL)
+			return false;
+	}
+	return refuse_strange("host name", c->host, e) && refuse_strange("user name", c->user, e);
+}
