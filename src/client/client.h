@@ -59,15 +59,6 @@ void auth_free(struct auth *);
 /* Answers; slices of the answer live until the next call. */
 void auth_answer(struct auth *, const struct ask *, struct answer *);
 
-/* session.c */
-struct session *session_open(struct client *);
-void session_free(struct session *);
-bool session_event(struct session *, const struct ssh_event *);   /* false: not of this session */
-void session_closed(struct session *);
-void session_sources_ended(struct session *);
-void session_sink_broken(struct session *);
-void session_filter(struct session *, struct slice in, struct buf *out);
-
 /* run.c */
 int client_run(struct client *);                           /* exit code of ssh */
 void client_over(struct client *, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -21,6 +21,9 @@
 struct ssh;
 struct mux;
 
+/* What both programs call themselves: tools and quirk tables of peers look for OpenSSH's name. */
+#define SSH_SOFTWARE "OpenSSH_10.5 Hawser_" HAWSER_VERSION
+
 enum ssh_role { SSH_CLIENT, SSH_SERVER };
 
 struct ssh_algs {                                           /* comma lists in order of preference; copied */

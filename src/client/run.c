@@ -1,0 +1,236 @@
+/* One run of ssh: connect, handshake, login, session, exit code. */
+#include "client/client.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "client/session.h"
+#include "conf/algs.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+
+void client_over(struct client *c, int status, const char *fmt, ...)
+{
+	if (c->over)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(c->over_text, sizeof c->over_text, fmt, ap);
+	va_end(ap);
+	c->over = true;
+	c->status = status;
+	loop_stop(c->loop);
+}
+
+static const char *peer_text(struct client *c)
+{
+	static char text[SOCK_TEXT_MAX + 32];
+	char address[SOCK_TEXT_MAX];
+	if (c->peer.len == 0)
+		return "UNKNOWN port 65535";
+	sock_text(&c->peer, address);
+	snprintf(text, sizeof text, "%s port %u", address, c->port);
+	return text;
+}
+
+static void on_over(struct client *c, const struct ssh_event *ev)
+{
+	if (!c->logged_in && !c->no_guess && ssh_guess_failed(c->ssh)) {
+		log_debug("the peer could not follow our guess of its choices (%s); once more without", text_show(ev->text));
+		c->retry = true;
+		client_over(c, 255, "%s", "");
+		return;
+	}
+	if (ev->by_peer && ev->number == REASON_BY_APPLICATION && c->status >= 0)
+		client_over(c, c->status, "%s", "");
+	else if (ev->by_peer)
+		client_over(c, 255, "Received disconnect from %s:%u: %s", peer_text(c), ev->number, text_show(ev->text));
+	else if (ev->number == REASON_NO_MORE_METHODS || ev->number == REASON_HOST_KEY_NOT_VERIFIABLE || ev->number == REASON_AUTH_CANCELLED)
+		client_over(c, 255, "%s", text_show(ev->text));
+	else if (ev->number == REASON_CONNECTION_LOST && slice_eq_str(ev->text, "end of file"))
+		client_over(c, 255, c->logged_in ? "Connection to %s closed by remote host." : "Connection closed by %s",
+			c->logged_in ? text_show(slice_str(c->host)) : peer_text(c));
+	else
+		client_over(c, 255, "%s: %s", peer_text(c), text_show(ev->text));
+}
+
+static void on_banner(struct slice text)
+{
+	struct buf b = BUF_INIT(1 << 17);
+	if (log_get_level() < LOG_LEVEL_INFO)
+		return;
+	put_text(&b, text, 1 << 15, TEXT_LINES | TEXT_ESCAPED);
+	struct err e;
+	if (!fd_write_all(STDERR_FILENO, buf_slice(&b), 10000, &e))
+		log_debug("banner: %s", e.text);
+	buf_clear(&b);
+}
+
+/* -f: the parent reports success to whoever waits; the child goes on with the connection. */
+static void go_background(struct client *c)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid > 0)
+		_exit(0);
+	if (pid < 0)
+		log_error("cannot go to the background: %s", strerror(errno));
+	else
+		setsid();
+	(void)c;
+}
+
+static void on_authed(struct client *c, const struct ssh_event *ev)
+{
+	c->logged_in = true;
+	log_verbose("Authenticated to %s (%s) using \"%s\".", text_show(slice_str(c->host)), c->peer.len ? peer_text(c) : "via proxy", text_show(ev->name));
+	auth_free(c->auth);
+	c->auth = NULL;
+	if (c->conf.fork_after_authentication)
+		go_background(c);
+	if (c->conf.session_type == CONF_SESSION_NONE)
+		return;
+	session_start(c->session);
+}
+
+static void on_ask(struct client *c, const struct ask *ask)
+{
+	struct answer a = {.kind = ask->kind};
+	if (ask->kind == ASK_HOSTKEY)
+		hostkey_answer(c, &ask->hostkey, &a);
+	else
+		auth_answer(c->auth, ask, &a);
+	ssh_answer(c->ssh, &a);
+}
+
+static void on_event(void *owner, const struct ssh_event *ev)
+{
+	struct client *c = owner;
+	if (c->over)
+		return;
+	switch (ev->kind) {
+	case EV_TRACE: log_at(ev->level, "%.*s", (int)ev->text.n, (const char *)ev->text.p); break;
+	case EV_VERSION: log_debug("Remote protocol version 2.0, remote software version %s", text_show(ev->text)); break;
+	case EV_KEXED: loop_timer_stop(&c->deadline); break;
+	case EV_ASK: on_ask(c, &ev->ask); break;
+	case EV_BANNER: on_banner(ev->text); break;
+	case EV_AUTHED: on_authed(c, ev); break;
+	case EV_OPEN: chan_refuse(c->ssh, ev->chan, OPEN_PROHIBITED, "the client opens the channels here"); break;
+	case EV_GLOBAL:
+		if (ev->want_reply)
+			ssh_global_reply(c->ssh, false, slice_of(NULL, 0));
+		break;
+	case EV_OVER: on_over(c, ev); break;
+	default: session_event(c->session, ev); break;
+	}
+}
+
+static void on_closed(void *owner, struct endpoint *e, void *arg)
+{
+	(void)owner, (void)e;
+	session_closed(arg);
+}
+
+static void on_ended(void *owner, struct endpoint *e, void *arg, bool sink)
+{
+	(void)owner, (void)e;
+	session_ended(arg, sink);
+}
+
+static const struct drive_ops ops = {on_event, on_closed, on_ended};
+
+static struct ssh *make_ssh(struct client *c, const char *host_keys)
+{
+	const struct ssh_conf *f = &c->conf;
+	const char *comp = f->compression ? algs_compression_first : algs_compression;
+	char *software = f->version_addendum ? mem_fmt("%s %s", SSH_SOFTWARE, f->version_addendum) : mem_str(SSH_SOFTWARE);
+	enum log_level level = log_get_level();
+	struct ssh_setup setup = {
+		.role = SSH_CLIENT, .software = software, .user = c->user, .now = loop_now(c->loop),
+		.algs = {f->kex_algorithms, host_keys, f->ciphers, f->ciphers, f->macs, f->macs, comp, comp},
+		.guess = !c->no_guess && hostkey_is_known(c), .no_pipeline = c->no_guess,
+		.rekey_bytes = f->rekey_limit.bytes, .rekey_ms = f->rekey_limit.seconds * 1000,
+		.keepalive_ms = (uint64_t)f->server_alive_interval * 1000, .keepalive_count = (uint32_t)f->server_alive_count_max,
+		.window_max = f->channel_window_max > UINT32_MAX ? UINT32_MAX : (uint32_t)f->channel_window_max,
+		.trace = level >= LOG_LEVEL_DEBUG1 ? level : LOG_LEVEL_QUIET,
+	};
+	struct ssh *ssh = ssh_new(&setup);
+	mem_free(software);
+	return ssh;
+}
+
+static void on_deadline(void *arg)
+{
+	struct client *c = arg;
+	client_over(c, 255, "Connection to %s timed out during the handshake (ConnectTimeout)", peer_text(c));
+}
+
+static void run_connection(struct client *c)
+{
+	struct buf host_keys = BUF_INIT(1 << 16);
+	hostkey_order(c, &host_keys);
+	c->over = c->retry = c->logged_in = false;
+	c->status = -1;
+	c->loop = loop_new();
+	c->ssh = make_ssh(c, buf_cstr(&host_keys));
+	c->auth = auth_new(c);
+	c->drive = drive_new(c->loop, c->ssh, c->in, c->out, &ops, c);
+	c->session = session_new(c);
+	loop_timer_init(&c->deadline, c->loop, on_deadline, c);
+	if (c->conf.connect_timeout > 0)
+		loop_timer_at(&c->deadline, loop_now(c->loop) + (uint64_t)c->conf.connect_timeout * 1000);
+	loop_run(c->loop);
+	if (!ssh_is_over(c->ssh))
+		ssh_disconnect(c->ssh, REASON_BY_APPLICATION, "disconnected by user");
+	drive_flush(c->drive, 2000);
+	loop_timer_stop(&c->deadline);
+	drive_free(c->drive);
+	session_free(c->session);
+	auth_free(c->auth);
+	ssh_free(c->ssh);
+	loop_free(c->loop);
+	buf_clear(&host_keys);
+	c->drive = NULL, c->session = NULL, c->auth = NULL, c->ssh = NULL;
+	if (c->out != c->in)
+		fd_close(&c->out);
+	fd_close(&c->in);
+}
+
+static void end_proxy(struct client *c)
+{
+	if (c->proxy <= 0)
+		return;
+	kill(c->proxy, SIGHUP);
+	while (waitpid(c->proxy, NULL, 0) < 0 && errno == EINTR)
+		;
+	c->proxy = 0;
+}
+
+int client_run(struct client *c)
+{
+	struct err e = {0};
+	for (int round = 0; round < 2; round++) {
+		if (!connect_to(c, &e)) {
+			log_error("ssh: %s", e.text);
+			return 255;
+		}
+		log_debug("Connection established.");
+		run_connection(c);
+		end_proxy(c);
+		if (!c->retry)
+			break;
+		c->no_guess = true;
+	}
+	if (c->over_text[0])
+		log_at(c->status == 255 ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s", c->over_text);
+	return c->status < 0 ? 255 : c->status;
+}

@@ -1,0 +1,25 @@
+/* Inside client/: the session channel and what its parts share. */
+#ifndef CLIENT_SESSION_H
+#define CLIENT_SESSION_H
+
+#include "client/client.h"
+
+struct session {
+	struct client *c;
+	struct endpoint *endpoint;
+	uint32_t chan;
+	int saved[3], null, status;
+	unsigned interrupts, envs;
+	bool open, pty_asked;
+	bool line_start, escape_seen;                       /* escape.c */
+};
+
+struct session *session_new(struct client *);
+void session_start(struct session *);                      /* opens the channel and sends everything that it needs */
+void session_free(struct session *);                       /* gives terminal and descriptors their modes back */
+bool session_event(struct session *, const struct ssh_event *);   /* false: not of this session */
+void session_closed(struct session *);
+void session_ended(struct session *, bool sink);
+void session_break(struct session *);
+
+#endif
