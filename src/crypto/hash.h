@@ -29,5 +29,6 @@ uint32_t random_below(uint32_t limit);                     /* uniform in [0, lim
  * has nothing to call. A process that will be jailed or forked from calls crypto_start() once before: it fetches every
  * algorithm, seeds the generator, and nothing opens a file or maps code later. */
 void crypto_start(void);
+const char *crypto_version(void);                          /* of libcrypto, for -V */
 
 #endif

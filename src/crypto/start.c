@@ -1,3 +1,4 @@
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include "base/mem.h"
 #include "crypto/evp.h"
@@ -11,6 +12,11 @@ static const char *const macs[] = {"HMAC", "POLY1305"};
 static const char *const keys[] = {"X25519", "ED25519", "EC", "RSA", "DH"};
 static const char *const exchanges[] = {"X25519", "ECDH", "DH"};
 static const char *const signatures[] = {"ED25519", "ECDSA", "RSA"};
+
+const char *crypto_version(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
+}
 
 void crypto_start(void)
 {

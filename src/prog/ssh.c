@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "client/client.h"
 #include "client/query.h"
-#include "crypto/hash.h"
 #include "sys/account.h"
 #include "sys/fd.h"
 #include "sys/files.h"
@@ -85,7 +84,6 @@ static int run(struct client *c, const struct ssh_options *o, struct err *e)
 		return fail(e);
 	}
 	choose_tty(c);
-	crypto_start();
 	return client_run(c);
 }
 
