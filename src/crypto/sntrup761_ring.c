@@ -3,6 +3,9 @@
 #include <string.h>
 #include "base/mem.h"
 
+/* Once inlined, restrict is forgotten by some compilers, and the loop is not vectorised. */
+#define NOINLINE __attribute__((noinline))
+
 enum {
 	ROWS = 12,                                     /* products of one pass: 2900 + 12 * 2295 < 2^15 */
 	WIDTH = NTRU_PAD + 16,
@@ -69,7 +72,7 @@ static int trit_get(const struct trits *t, unsigned i)
 }
 
 /* b += s a with s given as masks; a becomes the old b where swap is set. */
-static void trits_step(struct trits *a, struct trits *b, uint64_t s_plus, uint64_t s_minus, uint64_t swap)
+static NOINLINE void trits_step(struct trits *restrict a, struct trits *restrict b, uint64_t s_plus, uint64_t s_minus, uint64_t swap)
 {
 	for (unsigned i = 0; i < WORDS; i++) {
 		uint64_t ap = a->plus[i], am = a->minus[i], bp = b->plus[i], bm = b->minus[i];
@@ -123,24 +126,34 @@ uint32_t ntru_invert_3(struct ntru_poly *out, const struct ntru_poly *a)
 }
 
 /* Modulo q. Products are Montgomery's with R = 2^16. */
+static inline int16_t high(int16_t a, int16_t b)
+{
+	return (int16_t)(a * b >> 16);
+}
+
 static inline int16_t mul(int16_t a, int16_t b)
 {
 	int16_t t = (int16_t)((int16_t)(a * b) * Q_INVERSE);
-	return (int16_t)((a * b >> 16) - (t * NTRU_Q >> 16));
+	return (int16_t)(high(a, b) - high(t, NTRU_Q));
 }
 
-/* b = (f0 b - g0 a) / R within 5000; a becomes the old b where swap is set. */
-static void row_step(int16_t *restrict a, int16_t *restrict b, unsigned n, int16_t f0, int16_t g0, int16_t swap)
+/* b = (f0 b - g0 a) / R within 5000; a becomes the old b where swap is set. The scalars stand in arrays because clang
+ * knows a 16-bit product's high half only where it sees both factors loaded. */
+static NOINLINE void row_step(int16_t *restrict a, int16_t *restrict b, unsigned n, int16_t f0, int16_t g0, int16_t swap)
 {
-	int16_t f0_low = (int16_t)(f0 * Q_INVERSE), g0_low = (int16_t)(g0 * Q_INVERSE);
-	n = (n + LANES - 1) / LANES * LANES;
-	for (unsigned i = 0; i < n; i++) {
-		int16_t x = a[i], y = b[i], s = (int16_t)(x * g0_low), t = (int16_t)(y * f0_low);
-		int16_t with_x = (int16_t)((x * g0 >> 16) - (s * NTRU_Q >> 16));
-		int16_t with_y = (int16_t)((y * f0 >> 16) - (t * NTRU_Q >> 16));
-		b[i] = (int16_t)(with_y - with_x);
-		a[i] = (int16_t)(x ^ (swap & (x ^ y)));
+	int16_t f[LANES], f_low[LANES], g[LANES], g_low[LANES];
+	for (unsigned j = 0; j < LANES; j++) {
+		f[j] = f0, f_low[j] = (int16_t)(f0 * Q_INVERSE);
+		g[j] = g0, g_low[j] = (int16_t)(g0 * Q_INVERSE);
 	}
+	for (unsigned i = 0; i < n; i += LANES)
+		for (unsigned j = 0; j < LANES; j++) {
+			int16_t x = a[i + j], y = b[i + j], s = (int16_t)(x * g_low[j]), t = (int16_t)(y * f_low[j]);
+			int16_t with_x = (int16_t)(high(x, g[j]) - high(s, NTRU_Q));
+			int16_t with_y = (int16_t)(high(y, f[j]) - high(t, NTRU_Q));
+			b[i + j] = (int16_t)(with_y - with_x);
+			a[i + j] = (int16_t)(x ^ (swap & (x ^ y)));
+		}
 }
 
 /* R / a, by Fermat. */
@@ -168,13 +181,13 @@ void ntru_invert_3q(struct ntru_poly *out, const struct ntru_poly *a)
 	for (unsigned i = 0; i < NTRU_P; i++)
 		w.g[NTRU_P - 1 - i] = a->c[i];
 	for (unsigned step = 0; step < STEPS; step++) {
-		unsigned low = STEPS - step, high = step + 1;
+		unsigned left = STEPS - step, done = step + 1;
 		int16_t *g = w.g + step, *v = w.v + STEPS - 1 - step;
 		int16_t f0 = ntru_mod_q(w.f[0]), g0 = ntru_mod_q(g[0]);
 		uint32_t nonzero = ((uint32_t)g0 | (0 - (uint32_t)g0)) >> 31;
 		int16_t swap = (int16_t)swap_mask(&delta, nonzero);
-		row_step(w.f, g, low < NTRU_P + 1 ? low : NTRU_P + 1, f0, g0, swap);
-		row_step(v, w.r, high < NTRU_P + 1 ? high : NTRU_P + 1, f0, g0, swap);
+		row_step(w.f, g, left < NTRU_P + 1 ? left : NTRU_P + 1, f0, g0, swap);
+		row_step(v, w.r, done < NTRU_P + 1 ? done : NTRU_P + 1, f0, g0, swap);
 	}
 	struct ntru_poly result = {0};
 	int16_t scale = invert_scalar(ntru_mod_q(w.f[0]));
