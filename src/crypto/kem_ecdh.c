@@ -50,7 +50,7 @@ static EVP_PKEY *peer_key(enum kem_curve curve, EVP_PKEY *own, struct slice peer
 
 size_t curve_secret(enum kem_curve curve, EVP_PKEY *own, struct slice peer, uint8_t out[SECRET_MAX])
 {
-	static const uint8_t zero[SECRET_MAX];
+	static const uint8_t zero[32];
 	size_t n = SECRET_MAX, want = curves[curve].secret_len;
 	EVP_PKEY *key = peer_key(curve, own, peer);
 	if (key == NULL)
@@ -60,8 +60,10 @@ size_t curve_secret(enum kem_curve curve, EVP_PKEY *own, struct slice peer, uint
 	bool ok = EVP_PKEY_derive_set_peer(ctx, key) == 1 && EVP_PKEY_derive(ctx, out, &n) == 1 && n == want;
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(key);
-	/* RFC 8731, 3: the all-zero secret of a low-order point ends the exchange. */
-	return ok && CRYPTO_memcmp(out, zero, want) != 0 ? want : 0;
+	/* RFC 8731, 3: the all-zero secret of a low-order point ends the exchange. On the NIST curves zero is a point like others. */
+	if (curve == CURVE_X25519 && CRYPTO_memcmp(out, zero, sizeof zero) == 0)
+		return 0;
+	return ok ? want : 0;
 }
 
 struct ecdh { struct kem kem; EVP_PKEY *key; };

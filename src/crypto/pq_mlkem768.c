@@ -6,7 +6,7 @@
 #include "crypto/kem_impl.h"
 #include "crypto/mlkem768.h"
 
-static_assert(MLKEM768_SECRET <= PQ_SECRET_MAX, "room for the secret key");
+static_assert((size_t)MLKEM768_SECRET <= PQ_SECRET_MAX, "room for the secret key");
 
 #if OPENSSL_VERSION_NUMBER >= 0x30500000L
 #include <openssl/core_names.h>
