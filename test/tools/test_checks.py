@@ -1,0 +1,81 @@
+"""Each check of tools/ passes on a small good tree and fails on one bad line."""
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+GOOD = {
+    'doc/LAYERS': 'base:\nwire: base\nserver: base wire\n',
+    'src/base/a.h': '#ifndef BASE_A_H\n#define BASE_A_H\nint a(void);\n#endif\n',
+    'src/wire/b.c': '#include "base/a.h"\nint b(void);\nint b(void)\n{\n\treturn a();\n}\n',
+    'src/prog/x.c': '#include "base/a.h"\nint main(void)\n{\n\treturn 0;\n}\n',
+}
+BAD = [
+    ('check-layers', 'src/base/c.c', '#include "wire/b.h"\n'),
+    ('check-layers', 'src/wire/c.c', '#include <openssl/evp.h>\n'),
+    ('check-size', 'src/wire/c.c', 'int x;\n' * 801),
+    ('check-size', 'src/base/d.h', 'int x;\n' * 251),
+    ('check-size', 'src/prog/y.c', 'int x;\n' * 120),
+    ('check-size', 'src/wire/e.c', 'int f(void)\n{\n' + '\tg();\n' * 101 + '}\n'),
+    ('check-words', 'src/wire/c.c', 'void f(char *p)\n{\n\tstrcpy(p, "x");\n}\n'),
+    ('check-words', 'src/wire/c.c', '#ifdef __linux__\n#endif\n'),
+    ('check-words', 'src/wire/c.c', 'typedef struct x y;\n'),
+    ('check-headers', 'src/base/d.h', 'int f(struct nothing, uint8_t);\n'),
+    ('check-unowned', 'src/wire/c.c', '/* TO' + 'DO later */\n'),
+    ('check-unowned', 'src/wire/c_test.c', 'void f(void) { sleep' + '(1); }\n'),
+]
+
+
+def tree(tmp_path, extra=()):
+    for name, text in [*GOOD.items(), *extra]:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def run(check, *arguments, cwd=None):
+    return subprocess.run([TOP / 'tools' / check, *arguments], capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.mark.parametrize('check', sorted({c for c, _, _ in BAD}))
+def test_a_good_tree_passes(check, tmp_path):
+    done = run(check, tree(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('check,name,text', BAD)
+def test_a_bad_line_fails(check, name, text, tmp_path):
+    done = run(check, tree(tmp_path, [(name, text)]))
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_a_path_of_this_machine_fails(tmp_path):
+    tree(tmp_path, [('src/wire/c.c', f'/* {tmp_path.resolve()}/x */\n')])
+    subprocess.run(['git', 'init', '-q'], cwd=tmp_path, check=True)
+    subprocess.run(['git', 'add', '-A'], cwd=tmp_path, check=True)
+    assert run('check-places', tmp_path).returncode == 1
+    (tmp_path / 'src/wire/c.c').unlink()
+    subprocess.run(['git', 'add', '-A'], cwd=tmp_path, check=True)
+    assert run('check-places', tmp_path).returncode == 0
+
+
+def test_a_system_call_in_a_pure_folder_fails(tmp_path):
+    tree(tmp_path)
+    (tmp_path / 'tools').mkdir()
+    (tmp_path / 'tools/pure-symbols').write_text('libc: memcpy\ncompiler: _GLOBAL_OFFSET_TABLE_\nwire:\n')
+    lib = tmp_path / 'build/src'
+    lib.mkdir(parents=True)
+    for name, text in [('base', 'int a(void) { return 1; }'), ('wire', 'int a(void); int b(void) { return a(); }')]:
+        subprocess.run([os.environ.get('CC', 'cc'), '-c', '-x', 'c', '-', '-o', lib / f'{name}.o'], input=text, text=True, check=True)
+        subprocess.run(['ar', 'rc', lib / f'libhawser-{name}.a', lib / f'{name}.o'], check=True)
+    assert run('check-pure', tmp_path / 'build', tmp_path).returncode == 0
+    text = 'int open(const char *, int, ...); int b(void) { return open("x", 0); }'
+    subprocess.run([os.environ.get('CC', 'cc'), '-c', '-x', 'c', '-', '-o', lib / 'wire.o'], input=text, text=True, check=True)
+    (lib / 'libhawser-wire.a').unlink()
+    subprocess.run(['ar', 'rc', lib / 'libhawser-wire.a', lib / 'wire.o'], check=True)
+    assert run('check-pure', tmp_path / 'build', tmp_path).returncode == 1
+    shutil.rmtree(tmp_path / 'build')
