@@ -8,7 +8,7 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 GOOD = {
-    'doc/LAYERS': 'base:\nwire: base\nserver: base wire\n',
+    'doc/LAYERS': 'base:\nwire: base\nserver: base wire\nprog: *\n',
     'src/base/a.h': '#ifndef BASE_A_H\n#define BASE_A_H\nint a(void);\n#endif\n',
     'src/wire/b.c': '#include "base/a.h"\nint b(void);\nint b(void)\n{\n\treturn a();\n}\n',
     'src/prog/x.c': '#include "base/a.h"\nint main(void)\n{\n\treturn 0;\n}\n',
