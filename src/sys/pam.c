@@ -16,9 +16,16 @@ struct pam_login {
 	bool aborted, authenticated, established, open;
 };
 
+static const char *folder;
+
 bool pam_login_built(void)
 {
 	return true;
+}
+
+void pam_login_use_folder(const char *path)
+{
+	folder = path;
 }
 
 /* PAM frees what we give it, with free(3): the answers and their list. */
@@ -102,7 +109,7 @@ struct pam_login *pam_login_new(const char *service, const char *user, const cha
 {
 	struct pam_login *l = mem_new(sizeof *l);
 	struct pam_conv conv = {.conv = converse, .appdata_ptr = l};
-	l->last = pam_start(service, user, &conv, &l->h);
+	l->last = folder ? pam_start_confdir(service, user, &conv, folder, &l->h) : pam_start(service, user, &conv, &l->h);
 	if (l->last != PAM_SUCCESS) {
 		err_set(e, ERR_SYSTEM, "PAM: cannot start service %s: %s", service, pam_strerror(l->h, l->last));
 		l->h = NULL;

@@ -37,6 +37,8 @@ enum pam_verdict {
 struct pam_login;
 
 bool pam_login_built(void);
+/* For tests: service files are read from this folder (of a caller that keeps the string); NULL: the system's. */
+void pam_login_use_folder(const char *);
 /* rhost and tty may be NULL. ask NULL: modules that ask are told that nobody answers. */
 struct pam_login *pam_login_new(const char *service, const char *user, const char *rhost, const char *tty, struct err *);
 void pam_login_set_ask(struct pam_login *, pam_ask *, void *arg);

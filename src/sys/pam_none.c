@@ -13,6 +13,11 @@ bool pam_login_built(void)
 	return false;
 }
 
+void pam_login_use_folder(const char *path)
+{
+	(void)path;
+}
+
 bool pam_ask_password(void *arg, const struct pam_prompt *p, size_t n, struct buf *answers)
 {
 	(void)arg, (void)p, (void)n, (void)answers;
