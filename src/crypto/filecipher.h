@@ -8,8 +8,13 @@
 
 #include "base/bytes.h"
 
-struct filecipher { const char *name; uint16_t key_len, iv_len, block, auth_len; };
-const struct filecipher *filecipher_find(struct slice name);
+struct filecipher {
+	const char *name;
+	uint16_t key_len, iv_len, block, auth_len;
+	const char *cipher;                                 /* for crypto/ only */
+};
+const struct filecipher *filecipher_find(struct slice name);    /* NULL: unknown; "none" is unknown too */
+/* The text must be a multiple of block. Both append to out; false leaves its contents as they were. */
 bool filecipher_seal(const struct filecipher *, const uint8_t *key_iv, struct slice plain, struct buf *out) MUST_CHECK;    /* adds the tag */
 bool filecipher_open(const struct filecipher *, const uint8_t *key_iv, struct slice sealed, struct slice tag, struct buf *out) MUST_CHECK;
 
