@@ -1,0 +1,90 @@
+"""Servers and clients to compare: Hawser and Debian's OpenSSH, each with fresh keys in one private folder."""
+import os
+import pathlib
+import socket
+import subprocess
+import time
+
+TICK = os.sysconf('SC_CLK_TCK')
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def tree(pid):
+    """All live descendants of a process, itself first."""
+    children = {}
+    for entry in os.listdir('/proc'):
+        if entry.isdigit():
+            try:
+                fields = pathlib.Path(f'/proc/{entry}/stat').read_text().rsplit(')', 1)[1].split()
+                children.setdefault(int(fields[1]), []).append(int(entry))
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+    found = [pid]
+    for p in found:
+        found += children.get(p, [])
+    return found
+
+
+def cpu_of(pid):
+    """CPU seconds of a tree, with what was reaped in it."""
+    total = 0
+    for p in tree(pid):
+        try:
+            fields = pathlib.Path(f'/proc/{p}/stat').read_text().rsplit(')', 1)[1].split()
+            total += sum(int(f) for f in fields[11:15])
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return total / TICK
+
+
+def pss_of(pids):
+    """Proportional set size in KiB."""
+    total = 0
+    for p in pids:
+        try:
+            for line in pathlib.Path(f'/proc/{p}/smaps_rollup').read_text().splitlines():
+                if line.startswith('Pss:'):
+                    total += int(line.split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return total
+
+
+class Peer:
+    def __init__(self, name, folder, ssh, sshd, keygen, extra=''):
+        self.name, self.folder, self.ssh, self.sshd = name, folder, ssh, sshd
+        folder.mkdir(parents=True)
+        self.key, host = folder / 'user', folder / 'host'
+        for path in (self.key, host):
+            subprocess.run([keygen, '-q', '-t', 'ed25519', '-N', '', '-f', str(path)], check=True)
+        self.port = free_port()
+        config = folder / 'sshd_config'
+        config.write_text(f'Port {self.port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile {folder}/pid\nStrictModes no\nUsePAM no\n'
+                          f'AuthorizedKeysFile {self.key}.pub\nPasswordAuthentication no\nMaxStartups 1000\nMaxSessions 100\n'
+                          f'PermitRootLogin yes\nLogLevel ERROR\n{extra}')
+        words = host.with_suffix('.pub').read_text().split()
+        self.known = folder / 'known_hosts'
+        self.known.write_text(f'* {words[0]} {words[1]}\n')
+        if os.getuid() == 0:
+            pathlib.Path('/run/sshd').mkdir(exist_ok=True)
+        self.server = subprocess.Popen([sshd, '-D', '-f', str(config), '-E', str(folder / 'log')])
+        for _ in range(200):
+            try:
+                socket.create_connection(('127.0.0.1', self.port)).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f'{name}: sshd does not listen; see {folder}/log')
+
+    def command(self, *remote, port=None, options=()):
+        return [self.ssh, '-F', 'none', '-T', '-p', str(port or self.port), '-i', str(self.key), '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none',
+                '-o', f'UserKnownHostsFile={self.known}', '-o', 'GlobalKnownHostsFile=/dev/null', '-o', 'BatchMode=yes', *options, '127.0.0.1', *remote]
+
+    def stop(self):
+        self.server.terminate()
+        self.server.wait(10)
