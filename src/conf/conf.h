@@ -48,6 +48,7 @@ enum {
 	CONF_OURS = 128,                                    /* OpenSSH does not know it */
 	CONF_ENV = 256,                                     /* ${NAME} is expanded */
 	CONF_HIDE = 512,                                    /* OpenSSH's dump leaves it out */
+	CONF_MERGE = 1024,                                  /* a Match block adds in front of the global value */
 };
 enum conf_algs { CONF_ALGS_KEX, CONF_ALGS_SIG, CONF_ALGS_CIPHER, CONF_ALGS_MAC, CONF_ALGS_CA, CONF_ALGS_COUNT };
 
@@ -61,7 +62,7 @@ struct conf_key {
 	enum conf_scope scope;
 	unsigned flags;
 	enum conf_state state;
-	const char *dflt;                                   /* file syntax; NULL: unset */
+	const char *dflt;                                   /* file syntax, several lines for one that takes several; NULL: unset */
 	const struct conf_choice *choices;
 	int64_t min, max;                                   /* CT_INT; for CT_ALGS min is an enum conf_algs */
 	const char *harmless;                               /* LATER: patterns of values that need no warning, beside the default */
@@ -117,6 +118,7 @@ void conf_show(const struct conf_key *, const void *conf, enum conf_dump, struct
 void conf_dump(const struct conf_table *, const void *conf, enum conf_dump, struct buf *); /* the rows in order */
 
 bool conf_list_has(const struct conf_list *, const char *word);
+void conf_list_clear(struct conf_list *);
 
 /* What a loader says when it stops. */
 enum conf_step {

@@ -32,8 +32,8 @@ struct sshd_conf {
 	struct conf_list authorized_keys_file;              /* empty: none */
 	char *authorized_keys_command, *authorized_keys_command_user;
 	char *authorized_principals_command, *authorized_principals_command_user;
-	struct conf_list authorized_principals_file, trusted_user_ca_keys, revoked_keys;
-	char *chroot_directory, *force_command, *rdomain, *pam_service_name;
+	struct conf_list revoked_keys;
+	char *authorized_principals_file, *trusted_user_ca_keys, *chroot_directory, *force_command, *rdomain, *pam_service_name;
 	char *permit_user_environment;                      /* NULL: no; "yes" or patterns */
 	struct conf_list permit_listen, permit_open;        /* the words; "any" or "none" alone */
 	struct conf_list subsystem;                         /* "name command"; sshd_conf_subsystem() finds one */
@@ -65,7 +65,6 @@ struct sshd_conf {
  * "[v6]:port", with " rdomain D" behind if so configured; conf_split_listen takes one apart. */
 struct conf_list sshd_conf_listeners(const struct sshd_conf *);
 bool conf_split_listen(struct slice word, struct slice *host, int *port, struct slice *rdomain);   /* port -1: none */
-void conf_list_clear(struct conf_list *);
 /* The command of a subsystem; NULL if there is none. */
 const char *sshd_conf_subsystem(const struct sshd_conf *, struct slice name);
 /* DenyUsers, AllowUsers, DenyGroups, AllowGroups, in this order (sshd_config(5)). On false *why says in OpenSSH's
