@@ -14,6 +14,8 @@
 #include "crypto/kem.h"
 #include "key/key.h"
 
+struct auth;
+
 /* Phases of the connection as the rules see them; one bit each. */
 enum phase {
 	PHASE_VERSION = 1 << 0,      /* no version line yet */
