@@ -68,6 +68,8 @@ struct slice event_copy(struct ssh *, struct slice);        /* copy that lives u
 void ask_open(struct ssh *, const struct ask *);            /* ssh_answer routes to kex_answered or auth_answered; slices as event_copy */
 void trace(struct ssh *, enum log_level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+void trace_message(struct ssh *, const char *verb, struct slice payload);   /* the whole message, at DEBUG3 */
+
 /* kex.c */
 void kex_start(struct ssh *);                               /* send our KEXINIT unless one is out */
 void kex_answered(struct ssh *, const struct answer *);
@@ -94,6 +96,8 @@ enum {
 	QUIRK_FIRST_CHANNEL_ZERO = 1 << 0, QUIRK_NO_REKEY = 1 << 1, QUIRK_OLD_GEX = 1 << 2, QUIRK_SIG_TYPE = 1 << 3,
 	QUIRK_CURVE25519_PAD = 1 << 4, QUIRK_EOW = 1 << 5, QUIRK_HAWSER = 1 << 6, QUIRK_NO_FIRST_FOLLOWS = 1 << 7,
 	QUIRK_DYNAMIC_RPORT = 1 << 8, QUIRK_DEBUG_BROKEN = 1 << 9, QUIRK_PROBE = 1 << 10, QUIRK_SCANNER = 1 << 11,
+	QUIRK_STRICT = 1 << 12,                              /* known to have strict kex */
+	QUIRK_OLD_GEX_MAX = 1 << 13,                         /* group exchange with at most 4096 bits */
 };
 unsigned quirks_find(struct slice software);
 

@@ -26,8 +26,9 @@ struct packet_in {
 	struct zstate *zip;                                 /* NULL: no compression */
 	uint32_t seq, length;                               /* length: of the packet at start, once known */
 	bool length_known, stable;                          /* stable: the payload lies in p until the next ssh_space */
+	size_t discard;                                     /* a wrong length is being covered up: bytes still to be read */
 	uint64_t bytes, packets, blocks;                    /* under the present keys */
-	uint64_t total;                                     /* wire bytes since the start */
+	uint64_t total, seen;                               /* wire bytes and packets since the start */
 };
 
 struct packet_out {
@@ -40,7 +41,7 @@ struct packet_out {
 	struct buf scratch;                                 /* one message before it is sealed */
 	struct buf queue;                                   /* uint32 length, payload ...: waiting for NEWKEYS */
 	bool rooms_open;
-	size_t room_count, room_next, room_header, room_max, room_at;   /* slots: first at room_at */
+	size_t room_count, room_next, room_header, room_max, room_slot;
 	uint8_t *room_plain;                                /* with compression: rooms lie here */
 };
 
@@ -64,7 +65,9 @@ struct kex {
 	struct buf my_init, peer_init;                      /* payloads of KEXINIT */
 	bool sent, got;                                     /* KEXINIT of this exchange */
 	bool newkeys_sent, newkeys_got;
-	bool strict, peer_ext_info, skip_next, guess_sent, guess_failed, auth_due;
+	bool strict, peer_ext_info, skip_next, guess_sent, guess_failed;
+	bool no_common;                                     /* nothing in common: another try would end the same way */
+	unsigned lines;                                     /* client: what stood before the server's version */
 	unsigned count;                                     /* exchanges finished */
 	uint64_t done_at;                                   /* when the last one was */
 	struct agreed agreed;
@@ -113,7 +116,6 @@ struct ssh {
 	struct liveness live;
 	struct events events;
 	struct ask ask;                                     /* kind ASK_NONE: none is open */
-	struct slice over_text;
 	struct auth *auth;                                  /* auth.c makes it, auth_free ends it */
 	struct mux *mux;                                    /* there from ssh_new on where taken over, else from login */
 };

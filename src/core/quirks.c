@@ -1,0 +1,45 @@
+/* What peers get wrong, by version. Sources: the list of OpenSSH's peer bugs, and peers tried by hand.
+ *
+ * First match wins. A pattern is a comma list of wildcards over the text behind "SSH-2.0-".
+ */
+#include "core/internal.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+enum { ZERO = QUIRK_FIRST_CHANNEL_ZERO };
+
+static const struct quirks quirks[] = {
+	{"*Hawser_*", QUIRK_HAWSER | QUIRK_EOW | QUIRK_STRICT | ZERO},
+	{"OpenSSH_2*,OpenSSH_3*,OpenSSH_4*", QUIRK_SIG_TYPE | QUIRK_DYNAMIC_RPORT | ZERO},
+	{"OpenSSH_5*", QUIRK_DYNAMIC_RPORT | QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
+	{"OpenSSH_6.5*,OpenSSH_6.6*", QUIRK_CURVE25519_PAD | QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
+	{"OpenSSH_6*", QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
+	{"OpenSSH_7.0*,OpenSSH_7.1*,OpenSSH_7.2*,OpenSSH_7.3*,OpenSSH_7.4*,OpenSSH_7.5*,OpenSSH_7.6*,OpenSSH_7.7*",
+		QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
+	{"OpenSSH_7*,OpenSSH_8*", QUIRK_EOW | ZERO},
+	{"OpenSSH_9.0*,OpenSSH_9.1*,OpenSSH_9.2*,OpenSSH_9.3*,OpenSSH_9.4*,OpenSSH_9.5*", QUIRK_EOW | ZERO},
+	{"OpenSSH*", QUIRK_EOW | QUIRK_STRICT | ZERO},      /* strict kex since 9.6 */
+	{"Sun_SSH_1.0*", QUIRK_NO_REKEY},
+	{"Cisco-1.*", QUIRK_OLD_GEX_MAX},
+	{"dropbear_2024*,dropbear_2025*,dropbear_2026*", QUIRK_STRICT | ZERO},
+	{"dropbear*", ZERO},
+	{"Go", ZERO},
+	{"PuTTY_Release_0.5*,PuTTY_Release_0.60*,PuTTY_Release_0.61*,PuTTY_Release_0.62*,PuTTY_Release_0.63*,"
+		"PuTTY_Release_0.64*,FuTTY*", QUIRK_OLD_GEX | QUIRK_NO_FIRST_FOLLOWS},
+	{"PuTTY_Release_0.8*", QUIRK_STRICT},
+	{"WinSCP_release_4*,WinSCP_release_5.0*,WinSCP_release_5.1*,WinSCP_release_5.5*,WinSCP_release_5.6*,"
+		"WinSCP_release_5.7,WinSCP_release_5.7.1,WinSCP_release_5.7.2,WinSCP_release_5.7.3,WinSCP_release_5.7.4",
+		QUIRK_OLD_GEX},
+	{"Twisted*,3.0.*", QUIRK_DEBUG_BROKEN},
+	{"SSH_Version_Mapper*", QUIRK_SCANNER},
+	{"Probe-*", QUIRK_PROBE},
+};
+
+unsigned quirks_find(struct slice software)
+{
+	for (size_t i = 0; i < ARRAY_LEN(quirks); i++)
+		if (match_list(software, slice_str(quirks[i].pattern), false) == 1)
+			return quirks[i].flags;
+	return 0;
+}
