@@ -15,7 +15,7 @@ static const struct entry entries[] = {
 	{"publickey-hostbound@openssh.com", "0", FROM_SERVER, false},
 	{"ping@openssh.com", "0", FROM_BOTH, false},
 	{"ext-info-in-auth@openssh.com", "0", FROM_CLIENT, false},
-	{"resume@hawser", "1", FROM_BOTH, true},
+	{"resume-v1@hawser", "1", FROM_BOTH, true},
 };
 
 void extinfo_send(struct ssh *ssh)
