@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "crypto/box.h"
+#include "crypto/kem.h"
 
 static void login_with(const struct ssh_algs *client, const char *key_types, enum pair_feed feed)
 {

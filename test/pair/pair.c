@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "crypto/kem.h"
 
 uint32_t pair_random(struct pair *p, uint32_t below)
 {
