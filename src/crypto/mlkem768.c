@@ -2,7 +2,7 @@
 
 #include <string.h>
 #include "base/mem.h"
-#include "crypto/declassify.h"
+#include "crypto/constant_time.h"
 #include "crypto/keccak.h"
 
 /* Coefficients are int16_t, signed representatives modulo q. Products are Montgomery's with R = 2^16: the
@@ -257,7 +257,7 @@ void mlkem768_keypair(uint8_t pk[MLKEM768_PUBLIC], uint8_t sk[MLKEM768_SECRET], 
 	const uint8_t *sigma = rho_sigma + SEED;
 	uint8_t *rho = pk + K * POLY_BYTES;
 	memcpy(rho, rho_sigma, SEED);
-	crypto_declassify(rho, SEED);
+	ct_declassify(rho, SEED);
 	for (uint8_t i = 0; i < K; i++) {
 		sample_noise(&s.p[i], sigma, i);
 		ntt(&s.p[i]);
@@ -369,7 +369,7 @@ void mlkem768_decaps(uint8_t shared[MLKEM768_SHARED], const uint8_t ct[MLKEM768_
 	uint32_t difference = 0;
 	for (unsigned i = 0; i < MLKEM768_CIPHERTEXT; i++)
 		difference |= (uint32_t)(ct[i] ^ again[i]);
-	uint8_t mask = (uint8_t)((difference - 1) >> 24);   /* all ones where nothing differed */
+	uint8_t mask = (uint8_t)ct_mask((difference - 1) >> 24);   /* all ones where nothing differed */
 	for (unsigned i = 0; i < MLKEM768_SHARED; i++)
 		shared[i] = (uint8_t)((key_coins[i] & mask) | (rejected[i] & ~mask));
 	mem_wipe(m, sizeof(m));

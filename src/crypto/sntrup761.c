@@ -2,7 +2,7 @@
 
 #include <string.h>
 #include "base/mem.h"
-#include "crypto/declassify.h"
+#include "crypto/constant_time.h"
 #include "crypto/hash.h"
 #include "crypto/sntrup761_code.h"
 #include "crypto/sntrup761_ring.h"
@@ -93,7 +93,7 @@ bool sntrup761_keypair(uint8_t pk[SNTRUP761_PUBLIC], uint8_t sk[SNTRUP761_SECRET
 	struct ntru_poly f, g, inverse;
 	small_from_random(&g, random);
 	uint32_t good = ntru_invert_3(&inverse, &g);
-	crypto_declassify(&good, sizeof(good));
+	ct_declassify(&good, sizeof(good));
 	if (good) {
 		short_from_random(&f, random + SNTRUP761_SHORT_RANDOM);
 		ntru_encode_small(sk, &f);
@@ -168,7 +168,7 @@ static void reveal(struct ntru_poly *r, const uint8_t ct[SNTRUP761_CIPHERTEXT], 
 		c.c[i] = ntru_mod_3(c.c[i]);
 		weight += c.c[i] & 1;
 	}
-	int16_t wrong = (int16_t)((weight | -weight) >> 31);
+	int16_t wrong = (int16_t)ct_mask((uint32_t)((weight | -weight) >> 31));
 	*r = (struct ntru_poly){0};
 	for (unsigned i = 0; i < NTRU_P; i++)
 		r->c[i] = (int16_t)((c.c[i] & ~wrong) | (wrong & (i < WEIGHT)));
@@ -186,7 +186,7 @@ void sntrup761_decaps(uint8_t shared[SNTRUP761_SHARED], const uint8_t ct[SNTRUP7
 	hide(again, r_bytes, &r, sk + AT_PUBLIC, sk + AT_HASH);
 	for (unsigned i = 0; i < SNTRUP761_CIPHERTEXT; i++)
 		difference |= (uint32_t)(ct[i] ^ again[i]);
-	uint8_t same = (uint8_t)((difference - 1) >> 24);   /* all ones where nothing differed */
+	uint8_t same = (uint8_t)ct_mask((difference - 1) >> 24);   /* all ones where nothing differed */
 	for (unsigned i = 0; i < NTRU_SMALL_BYTES; i++)
 		r_bytes[i] = (uint8_t)((r_bytes[i] & same) | (sk[AT_RHO + i] & ~same));
 	session(shared, same & 1, r_bytes, ct);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "base/mem.h"
+#include "crypto/constant_time.h"
 
 /* Once inlined, restrict is forgotten by some compilers, and the loop is not vectorised. */
 #define NOINLINE __attribute__((noinline))
@@ -51,7 +52,7 @@ void ntru_multiply(struct ntru_poly *out, const struct ntru_poly *a, const struc
 /* All ones if a swap is due; steps delta. */
 static uint32_t swap_mask(int32_t *delta, uint32_t g_nonzero)
 {
-	uint32_t positive = (uint32_t)-*delta >> 31, mask = 0 - (positive & g_nonzero);
+	uint32_t positive = (uint32_t)-*delta >> 31, mask = ct_mask(0 - (positive & g_nonzero));
 	*delta = (int32_t)(((uint32_t)*delta ^ mask) - mask) + 1;
 	return mask;
 }
