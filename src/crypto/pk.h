@@ -3,8 +3,9 @@
  * and mpint s for ECDSA (RFC 5656, 3.1.2), the bare number for RSA (RFC 8332).
  *
  * Private parts live in libcrypto's secure or ordinary heap and are wiped by pk_free.
- * Rules: Ed25519 S must be below the group order and A, R canonical; an own RSA signature is
- * verified before it leaves; RSA public exponents are odd and > 1, moduli 1024 to 16384 bits.
+ * Rules: Ed25519 S must be below the group order, A and R canonical, A not of small order
+ * (pk_ed25519.c says more); an own RSA signature is verified before it leaves; RSA public
+ * exponents are odd, > 1 and below 2^256, moduli have 1024 to 16384 bits.
  */
 #ifndef CRYPTO_PK_H
 #define CRYPTO_PK_H
@@ -12,6 +13,7 @@
 #include "base/err.h"
 #include "crypto/hash.h"
 
+enum { PK_RSA_BITS_MIN = 1024, PK_RSA_BITS_MAX = 16384 };
 enum pk_kind { PK_NONE, PK_ED25519, PK_P256, PK_P384, PK_P521, PK_RSA };
 
 /* Success is one constant and everything else failure, so that no return convention can be misread. */
@@ -26,7 +28,7 @@ struct pk_parts {                                           /* magnitudes; what 
 
 struct pk *pk_generate(enum pk_kind, unsigned bits, struct err *);            /* bits: RSA only */
 struct pk *pk_from_parts(enum pk_kind, const struct pk_parts *, struct err *);/* public only where priv and d are empty; a private part that does not fit the public one is refused */
-/* Writes the parts into `store` (secret) and lets the slices point there. */
+/* Appends the parts to `store` (secret, max of 16 KiB or more) and lets the slices point there. */
 void pk_parts(const struct pk *, struct buf *store, struct pk_parts *);
 struct pk *pk_copy(const struct pk *);                     /* shares by reference count */
 void pk_free(struct pk *);
