@@ -50,7 +50,9 @@ static struct account *copy_of(const struct passwd *p)
 	bool real = p->pw_passwd && strcmp(p->pw_passwd, "x") != 0 && strcmp(p->pw_passwd, "*") != 0;
 	a->hash = real ? mem_str(p->pw_passwd) : NULL;
 	a->changed = a->max_days = a->warn_days = a->inactive_days = a->expires = -1;
-	add_shadow(a);
+	/* Only root reads the real file; what other name services say to anybody else (nss-systemd: all locked) is not about it. */
+	if (geteuid() == 0)
+		add_shadow(a);
 	return a;
 }
 

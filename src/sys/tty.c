@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,7 +72,12 @@ static void on_signal(int sig)
 	caught = sig;
 }
 
-static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+/* The first ones are held back but while we wait: one that came just before the wait would else be noticed only after the next
+ * key. TTIN and TTOU come out of the calls themselves. */
+static const struct { int sig; bool hold; } watched[] = {
+	{SIGINT, true}, {SIGTERM, true}, {SIGHUP, true}, {SIGQUIT, true}, {SIGTSTP, true}, {SIGTTIN, false}, {SIGTTOU, false},
+};
+static sigset_t held, waiting;
 
 /* Reads to the end of the line, one byte a call: what follows belongs to the next reader. */
 static bool read_line(int fd, struct buf *out, struct err *e)
@@ -79,7 +85,10 @@ static bool read_line(int fd, struct buf *out, struct err *e)
 	bool too_long = false;
 	for (;;) {
 		char c;
-		ssize_t n = read(fd, &c, 1);
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		ssize_t n = ppoll(&p, 1, NULL, &waiting);
+		if (n > 0)
+			n = read(fd, &c, 1);
 		if (n < 0 && errno == EINTR && !caught)
 			continue;
 		if (n < 0 && caught)
@@ -128,11 +137,21 @@ static bool ask_watched(int fd, const char *prompt, bool echo, struct buf *out, 
 {
 	struct sigaction act = {.sa_handler = on_signal}, old[ARRAY_LEN(watched)];
 	caught = 0;
+	sigset_t before;
+	sigemptyset(&held);
+	for (size_t i = 0; i < ARRAY_LEN(watched); i++) {
+		if (watched[i].hold)
+			sigaddset(&held, watched[i].sig);
+		sigaction(watched[i].sig, &act, &old[i]);
+	}
+	sigprocmask(SIG_BLOCK, &held, &before);
+	waiting = before;
 	for (size_t i = 0; i < ARRAY_LEN(watched); i++)
-		sigaction(watched[i], &act, &old[i]);
+		sigdelset(&waiting, watched[i].sig);
 	bool ok = ask(fd, prompt, echo, out, e);
 	for (size_t i = 0; i < ARRAY_LEN(watched); i++)
-		sigaction(watched[i], &old[i], NULL);
+		sigaction(watched[i].sig, &old[i], NULL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (caught)
 		kill(getpid(), caught);
 	return ok;
