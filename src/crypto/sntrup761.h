@@ -3,7 +3,7 @@
  * Source: the NTRU Prime submission to NIST's third round, and draft-ietf-sshm-ntruprime-ssh for
  * its use. Pure functions over the caller's fixed-size arrays: no allocation, nothing kept. All
  * randomness is an argument, to be fresh and wiped by the caller. Time and memory access do not
- * depend on secrets, except that a key whose g has no inverse (about one in fifty) is given up
+ * depend on secrets, except that a key whose g has no inverse (3^-19 of all) is given up
  * and says so. What lay on the stack is wiped.
  */
 #ifndef CRYPTO_SNTRUP761_H

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <valgrind/memcheck.h>
 #include "crypto/keccak.h"
+#include "crypto/mldsa44.h"
 #include "crypto/mlkem768.h"
 #include "crypto/sntrup761.h"
 
@@ -72,6 +73,20 @@ static bool sntrup(void)
 	return good && memcmp(ours, theirs, sizeof(ours));
 }
 
+static bool mldsa(void)
+{
+	static uint8_t pk[MLDSA44_PUBLIC], sk[MLDSA44_SECRET], sig[MLDSA44_SIGNATURE];
+	uint8_t seed[MLDSA44_SEED], random[MLDSA44_RANDOM];
+	struct slice none = slice_of(NULL, 0);
+	fill(seed, sizeof(seed)), fill(random, sizeof(random));
+	mldsa44_keypair(pk, sk, seed);
+	public(pk, sizeof(pk));
+	if (!mldsa44_sign(sig, SLICE_LIT("message"), none, sk, random))
+		return false;
+	public(sig, sizeof(sig));
+	return mldsa44_verify(pk, SLICE_LIT("message"), none, sig);
+}
+
 static bool leak(bool by_index)
 {
 	static const volatile uint8_t table[256] = {1};
@@ -93,7 +108,7 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1)
 		return leak(!strcmp(argv[1], "index")) ? 0 : 1;
-	bool good = mlkem() && sntrup();
-	printf("%s\n", good ? "secrets agree" : "secrets differ");
+	bool good = mlkem() && sntrup() && mldsa();
+	printf("%s\n", good ? "all agree" : "results differ");
 	return good ? 0 : 1;
 }
