@@ -1,0 +1,220 @@
+#include "tools/keygen.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "crypto/filecipher.h"
+
+enum act { ACT_FLAG, ACT_TEXT, ACT_BOTH, ACT_LATER };
+
+struct option_row {
+	char letter;
+	enum act act;
+	const char *arg;                                    /* NULL: takes none */
+	size_t flag, text;                                  /* offsets into struct keygen */
+	const char *help;
+};
+
+#define AT(name) offsetof(struct keygen, name)
+#define FLAG(letter, name, help) {letter, ACT_FLAG, NULL, AT(name), 0, help}
+#define TEXT(letter, arg, name, help) {letter, ACT_TEXT, arg, 0, AT(name), help}
+#define BOTH(letter, arg, name, text, help) {letter, ACT_BOTH, arg, AT(name), AT(text), help}
+#define LATER(letter, arg, help) {letter, ACT_LATER, arg, 0, 0, help}
+
+static const struct option_row options[] = {
+	FLAG('A', all, "make all host keys that are missing (-f: prefix of the path)"),
+	TEXT('a', "rounds", rounds_text, "work of a passphrase, 1 to 1024 (16)"),
+	LATER('B', NULL, "bubblebabble digest"),
+	TEXT('b', "bits", bits_text, "rsa: 1024 to 16384 (3072); ecdsa: 256, 384, 521"),
+	TEXT('C', "comment", comment, "comment of the new key"),
+	FLAG('c', new_comment, "change the comment of a private key"),
+	LATER('D', "pkcs11", "keys of a PKCS#11 token"),
+	TEXT('E', "hash", hash_text, "hash of fingerprints: sha256 (default) or md5"),
+	LATER('e', NULL, "export to another format"),
+	BOTH('F', "host", find, host, "find a host in known_hosts"),
+	TEXT('f', "file", file, "key file, or known_hosts file; - reads standard input"),
+	LATER('g', NULL, "generic resource records"),
+	FLAG('H', hash, "hash the names in a known_hosts file"),
+	LATER('h', NULL, "make a host certificate"),
+	LATER('I', "identity", "key id of a certificate"),
+	LATER('i', NULL, "import from another format"),
+	LATER('K', NULL, "fetch resident keys of a security key"),
+	LATER('k', NULL, "make a key revocation list"),
+	LATER('L', NULL, "print a certificate"),
+	FLAG('l', fingerprint, "show fingerprints (-v: with random art)"),
+	LATER('M', "step", "find moduli for group exchange"),
+	TEXT('m', "format", format_text, "format of private keys: RFC4716 (OpenSSH's own), PKCS8, PEM"),
+	TEXT('N', "passphrase", pass, "new passphrase"),
+	LATER('n', "principals", "who a certificate is for"),
+	LATER('O', "option", "option of a certificate or of another step"),
+	FLAG('o', ignored, "no effect: OpenSSH's own format is the default"),
+	TEXT('P', "passphrase", old_pass, "passphrase that the key has"),
+	FLAG('p', new_passphrase, "change the passphrase of a private key"),
+	LATER('Q', NULL, "ask a key revocation list"),
+	FLAG('q', quiet, "say nothing"),
+	BOTH('R', "host", remove, host, "remove a host from known_hosts"),
+	LATER('r', "host", "SSHFP resource records"),
+	LATER('s', "ca_key", "sign a certificate"),
+	TEXT('t', "type", type, "ed25519 (default), ecdsa, rsa"),
+	LATER('U', NULL, "the CA key is in the agent"),
+	LATER('u', NULL, "update a key revocation list"),
+	LATER('V', "interval", "validity of a certificate"),
+	FLAG('v', verbose, "say more"),
+	LATER('w', "provider", "library for security keys"),
+	LATER('X', NULL, "old name of -i"),
+	LATER('Y', "step", "sign and verify files"),
+	FLAG('y', print_public, "print the public key of a private one"),
+	TEXT('Z', "cipher", cipher, "cipher of the private file (aes256-ctr)"),
+	LATER('z', "serial", "serial number of a certificate"),
+};
+
+/* Who does it, in the order in which they are looked at. */
+static const struct { size_t flag; int (*run)(struct keygen *); } steps[] = {
+	{AT(find), keygen_known_hosts},
+	{AT(remove), keygen_known_hosts},
+	{AT(hash), keygen_known_hosts},
+	{AT(fingerprint), keygen_fingerprint},
+	{AT(new_passphrase), keygen_change_passphrase},
+	{AT(new_comment), keygen_change_comment},
+	{AT(print_public), keygen_print_public},
+	{AT(all), keygen_all},
+};
+
+static void usage(const char *program)
+{
+	fprintf(stderr, "usage: %s [options]\n", program);
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].act != ACT_LATER)
+			fprintf(stderr, "  -%c %-12s %s\n", options[i].letter, options[i].arg ? options[i].arg : "", options[i].help);
+	fputs("Without -A, -c, -F, -H, -l, -p, -R or -y a new key is made.\n", stderr);
+}
+
+static bool *flag_at(struct keygen *k, size_t offset)
+{
+	return (bool *)((uint8_t *)k + offset);
+}
+
+static const struct option_row *row_of(int letter)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (options[i].letter == letter)
+			return &options[i];
+	return NULL;
+}
+
+static bool take_option(struct keygen *k, const struct option_row *row, const char *value)
+{
+	switch (row->act) {
+	case ACT_FLAG:
+		*flag_at(k, row->flag) = true;
+		break;
+	case ACT_BOTH:
+		*flag_at(k, row->flag) = true;
+		*(const char **)((uint8_t *)k + row->text) = value;
+		break;
+	case ACT_TEXT:
+		*(const char **)((uint8_t *)k + row->text) = value;
+		break;
+	case ACT_LATER:
+		fprintf(stderr, "%s: -%c is not built yet (%s)\n", k->program, row->letter, row->help);
+		return false;
+	}
+	return true;
+}
+
+/* The letters of getopt(3) from the table. */
+static bool read_options(struct keygen *k, int argc, char **argv, int *status)
+{
+	char letters[2 * ARRAY_LEN(options) + 1];
+	size_t n = 0;
+	int c;
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		letters[n++] = options[i].letter;
+		if (options[i].arg)
+			letters[n++] = ':';
+	}
+	letters[n] = 0;
+	*status = KEYGEN_NO;
+	while ((c = getopt(argc, argv, letters)) != -1) {
+		const struct option_row *row = row_of(c);
+		if (row == NULL) {
+			usage(k->program);
+			return false;
+		}
+		if (!take_option(k, row, optarg))
+			return false;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "%s: too many arguments, beginning with \"%s\"\n", k->program, text_show(slice_str(argv[optind])));
+		usage(k->program);
+		return false;
+	}
+	return true;
+}
+
+static bool number_of(const char *text, const char *what, uint32_t least, uint32_t most, uint32_t *out, struct err *err)
+{
+	uint64_t v;
+	if (!slice_to_u64(slice_str(text), &v) || v < least || v > most)
+		return err_set(err, ERR_USAGE, "%s has bad value %s: give a number from %u to %u", what, text_show(slice_str(text)), least, most);
+	*out = (uint32_t)v;
+	return true;
+}
+
+static bool format_of(struct keygen *k, struct err *err)
+{
+	k->format = KEYFILE_OPENSSH;
+	if (k->format_text == NULL || strcasecmp(k->format_text, "RFC4716") == 0)
+		return true;
+	if (strcasecmp(k->format_text, "PEM") == 0)
+		k->format = KEYFILE_PEM;
+	else if (strcasecmp(k->format_text, "PKCS8") == 0)
+		k->format = KEYFILE_PKCS8;
+	else
+		return err_set(err, ERR_USAGE, "unsupported format \"%s\": give RFC4716, PKCS8 or PEM", text_show(slice_str(k->format_text)));
+	return true;
+}
+
+static bool check_values(struct keygen *k, struct err *err)
+{
+	struct slice digest = slice_str(k->hash_text ? k->hash_text : "sha256");
+	k->digest = slice_eq_fold(digest, SLICE_LIT("sha256")) ? &hash_sha256 : slice_eq_fold(digest, SLICE_LIT("md5")) ? &hash_md5
+	    : slice_eq_fold(digest, SLICE_LIT("sha1")) ? &hash_sha1 : slice_eq_fold(digest, SLICE_LIT("sha384")) ? &hash_sha384
+	    : slice_eq_fold(digest, SLICE_LIT("sha512")) ? &hash_sha512 : NULL;
+	if (k->digest == NULL)
+		return err_set(err, ERR_USAGE, "invalid hash algorithm \"%s\"", text_show(digest));
+	if (k->bits_text && !number_of(k->bits_text, "Bits", 1, 32768, &k->bits, err))
+		return false;
+	if (k->rounds_text && !number_of(k->rounds_text, "Rounds", 1, KEYFILE_ROUNDS_MAX, &k->rounds, err))
+		return false;
+	if (k->cipher && filecipher_find(slice_str(k->cipher)) == NULL)
+		return err_set(err, ERR_USAGE, "cipher %s is not supported for key files", text_show(slice_str(k->cipher)));
+	if (k->new_passphrase && k->new_comment)
+		return err_set(err, ERR_USAGE, "can only have one of -p and -c");
+	if (k->fingerprint && (k->remove || k->hash))
+		return err_set(err, ERR_USAGE, "cannot use -l with -H or -R");
+	return format_of(k, err);
+}
+
+int keygen_main(int argc, char **argv)
+{
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	struct keygen k = {.program = slash ? slash + 1 : "ssh-keygen"};
+	struct err err = {0};
+	int status;
+	if (!read_options(&k, argc, argv, &status))
+		return status;
+	if (!check_values(&k, &err)) {
+		fprintf(stderr, "%s: %s\n", k.program, err.text);
+		return KEYGEN_FAILED;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		if (*flag_at(&k, steps[i].flag))
+			return steps[i].run(&k);
+	return keygen_generate(&k);
+}

@@ -1,0 +1,62 @@
+/* ssh-keygen: making, showing and changing keys; known_hosts.
+ *
+ * keygen_main reads the command line by one const table of options (usage comes from it too) and
+ * calls one function of what the user wants; each of these returns an exit status: 0 done, 1 a
+ * plain no (not found, not overwritten, wrong use), 255 failed. Texts and statuses are those that
+ * scripts know from OpenSSH's ssh-keygen.
+ */
+#ifndef TOOLS_KEYGEN_H
+#define TOOLS_KEYGEN_H
+
+#include "base/err.h"
+#include "key/keyfile.h"
+
+enum { KEYGEN_OK = 0, KEYGEN_NO = 1, KEYGEN_FAILED = 255, PASSPHRASE_MAX = 1024 };
+
+struct keygen {
+	const char *program;
+	/* what to do */
+	bool all, fingerprint, print_public, new_passphrase, new_comment, find, remove, hash;
+	/* how */
+	const char *file, *comment, *pass, *old_pass, *type, *host, *cipher;
+	const char *bits_text, *rounds_text, *format_text, *hash_text;
+	bool quiet, verbose, ignored;
+	/* read from the texts above */
+	uint32_t bits, rounds;
+	enum keyfile_format format;                         /* OPENSSH, PEM, PKCS8 */
+	const struct hash_alg *digest;
+};
+
+int keygen_main(int argc, char **argv);
+
+/* keygen_make.c */
+int keygen_generate(struct keygen *);
+int keygen_all(struct keygen *);                            /* host keys that are missing */
+/* keygen_show.c */
+int keygen_fingerprint(struct keygen *);
+int keygen_print_public(struct keygen *);
+/* keygen_change.c */
+int keygen_change_passphrase(struct keygen *);
+int keygen_change_comment(struct keygen *);
+/* keygen_hosts.c */
+int keygen_known_hosts(struct keygen *);
+
+/* keygen_io.c: what these share. */
+int keygen_fail(const struct keygen *, const struct err *);  /* says it on stderr; KEYGEN_FAILED */
+/* -f, or what the user types at "question (default): ". Owned. NULL: end of input. */
+char *keygen_ask_file(const struct keygen *, const char *family, const char *question);
+char *keygen_add(const char *path, const char *suffix);
+bool keygen_ask_line(const char *prompt, struct buf *out);   /* from standard input */
+/* The whole file; "-" and /dev/stdin are standard input. private: others may have no access to a file of ours. */
+bool keygen_read(const char *path, bool private, struct buf *out, struct err *) MUST_CHECK;
+/* A private key; where it needs a passphrase: `pass` if there is one, else prompt. *pass_used (may be NULL) gets what opened it. */
+struct key *keygen_load(const char *path, const char *pass, const char *prompt, struct buf *comment, struct buf *pass_used, struct err *);
+/* Twice the same, from the terminal. */
+bool keygen_new_passphrase(const char *prompt, struct buf *out, struct err *) MUST_CHECK;
+/* Private file with mode 0600, as options say. */
+bool keygen_save(const struct keygen *, const struct key *, const char *path, struct slice pass, struct slice comment, struct err *) MUST_CHECK;
+bool keygen_save_public(const struct key *, const char *path, struct slice comment, struct err *) MUST_CHECK;
+char *keygen_user_at_host(void);                            /* owned */
+void keygen_put_comment(struct buf *, struct slice comment); /* escaped for a screen */
+
+#endif
