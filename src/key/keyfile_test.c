@@ -293,36 +293,37 @@ static void hostile_containers_are_refused(void **state)
 {
 	(void)state;
 	static const struct { const char *tail; size_t n; } bad[] = {
-		{"", 0}, {"\0\0\0\0", 4}, {"\0\0\0\1a\1\2", 7}, {"\0\0\0\1a\1\2\3\4\5\6\7\1\2\3\4", 16}, {"\377\377\377\377", 4}, {"\0\0\0\2a\0\1\2\3\4\5\6", 12}, {"\0\0\0\1a\2\1", 7},
+		{"", 0}, {"\0\0\0\0", 4}, {"\0\0\0\1a\1\2\3\5", 9}, {"\0\0\0\1a\1\2\3\4\5\6\7\10\11\12\13\14", 17}, {"\377\377\377\377abcde", 9},
+		{"\0\0\0\6abcde", 9}, {"\0\0\0\2a\0\1\2\3", 9}, {"\0\0\0\4abcd\2", 9},
 	};
 	struct err err;
 	struct buf options = BUF_INIT(100);
-	/* The section of an Ed25519 key has 8 + 15 + 4 + 32 + 4 + 4 + 64 == 131 bytes. */
-	struct key *k = read_made("none", "none", none, 1, false, SLICE_LIT("\0\0\0\1a"), &err);
+	/* The section of an Ed25519 key has 8 + 15 + 36 + 68 == 127 bytes before its comment. */
+	struct key *k = read_made("none", "none", none, 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4"), &err);
 	assert_non_null(k);
 	key_free(k);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_null(read_made("none", "none", none, 1, false, slice_of(bad[i].tail, bad[i].n), &err));
-	assert_null(read_made("none", "none", none, 1, true, SLICE_LIT("\0\0\0\1a"), &err));
+	assert_null(read_made("none", "none", none, 1, true, SLICE_LIT("\0\0\0\1a\1\2\3\4"), &err));
 	assert_non_null(strstr(err.text, "does not belong"));
-	assert_null(read_made("none", "none", none, 0, false, SLICE_LIT("\0\0\0\1a"), &err));
-	assert_null(read_made("none", "none", none, 2, false, SLICE_LIT("\0\0\0\1a"), &err));
+	assert_null(read_made("none", "none", none, 0, false, SLICE_LIT("\0\0\0\1a\1\2\3\4"), &err));
+	assert_null(read_made("none", "none", none, 2, false, SLICE_LIT("\0\0\0\1a\1\2\3\4"), &err));
 	assert_int_equal(err.code, ERR_UNSUPPORTED);
-	assert_null(read_made("none", "none", SLICE_LIT("x"), 1, false, SLICE_LIT("\0\0\0\1a"), &err));
-	assert_null(read_made("aes256-ctr", "none", none, 1, false, SLICE_LIT("\0\0\0\1a"), &err));
-	assert_null(read_made("none", "bcrypt", none, 1, false, SLICE_LIT("\0\0\0\1a"), &err));
-	assert_null(read_made("none\r", "bcrypt", none, 1, false, SLICE_LIT("\0\0\0\1a"), &err));
+	assert_null(read_made("none", "none", SLICE_LIT("x"), 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4"), &err));
+	assert_null(read_made("aes256-ctr", "none", none, 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4"), &err));
+	assert_null(read_made("none", "bcrypt", none, 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4"), &err));
+	assert_null(read_made("none\r", "bcrypt", none, 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4"), &err));
 	assert_int_equal(err.code, ERR_UNSUPPORTED);
-	assert_null(read_made("aes256-ctr", "scrypt", none, 1, false, SLICE_LIT("\0\0\0\1a"), &err));
+	assert_null(read_made("aes256-ctr", "scrypt", none, 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4"), &err));
 	assert_int_equal(err.code, ERR_UNSUPPORTED);
 	put_cstring(&options, "0123456789abcdef");
 	put_u32(&options, KEYFILE_ROUNDS_MAX + 1);
-	assert_null(read_made("aes256-ctr", "bcrypt", buf_slice(&options), 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4\5\6\7\10"), &err));
+	assert_null(read_made("aes256-ctr", "bcrypt", buf_slice(&options), 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4\5\6\7\10\11\12\13\14"), &err));
 	assert_int_equal(err.code, ERR_LIMIT);
 	store_u32(options.p + options.len - 4, 0);
-	assert_null(read_made("aes256-ctr", "bcrypt", buf_slice(&options), 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4\5\6\7\10"), &err));
+	assert_null(read_made("aes256-ctr", "bcrypt", buf_slice(&options), 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4\5\6\7\10\11\12\13\14"), &err));
 	store_u32(options.p + options.len - 4, 1);
-	assert_null(read_made("aes256-ctr", "bcrypt", buf_slice(&options), 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4\5\6\7\10"), &err));
+	assert_null(read_made("aes256-ctr", "bcrypt", buf_slice(&options), 1, false, SLICE_LIT("\0\0\0\1a\1\2\3\4\5\6\7\10\11\12\13\14"), &err));
 	assert_int_equal(err.code, ERR_PASSPHRASE);
 	buf_clear(&options);
 }
