@@ -57,6 +57,8 @@ void auth_succeed(struct ssh *ssh, struct slice who, bool proved)
 	ssh->auth_context = CONTEXT_TRANSPORT;
 	drop_bufs(ssh->auth);
 	ssh_logged_in(ssh);
+	if (ssh_is_over(ssh))
+		return;                                     /* the channels that were to go on cannot */
 	struct ssh_event *ev = event_push(ssh, EV_AUTHED);
 	ev->name = name;
 	ev->ok = proved;

@@ -22,9 +22,11 @@ void ssh_global_request(struct ssh *ssh, const char *name, bool want_reply, stru
 		send_global(ssh, name, name, want_reply, data);
 }
 
+/* Whoever wants to wait for ever for a dead path may: but a few unanswered ones are enough. */
 void mux_keepalive(struct ssh *ssh)
 {
-	if (ssh->mux)
+	enum { UNANSWERED_MAX = 32 };
+	if (ssh->mux && ssh->mux->sent_count < UNANSWERED_MAX)
 		send_global(ssh, "keepalive@openssh.com", "", true, (struct slice){0});
 }
 

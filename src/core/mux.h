@@ -13,7 +13,6 @@
 
 enum {
 	CHAN_PACKET = 32768,                                /* data in one packet, towards and from anybody */
-	CHAN_PACKET_WIDE = 131072,                          /* the same between two Hawser ends (doc/PROTOCOL-wide) */
 	CHAN_MAX_DEFAULT = 128,
 	REPLIES_MAX = 256,                                  /* requests without a reply, per channel and of the connection, either way */
 	CHAN_QUEUE_MAX = 64 * 1024,                         /* bytes of requests that wait for the confirmation */

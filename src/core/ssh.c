@@ -216,7 +216,7 @@ void ssh_over(struct ssh *ssh, uint32_t reason, struct slice text, bool by_peer)
 	if (ssh->phase == PHASE_OVER)
 		return;
 	/* Before the first keys it may have been our sending ahead that the peer choked on. */
-	ssh->kex.guess_failed = ssh->role == SSH_CLIENT && !ssh->setup.no_pipeline && ssh->kex.count == 0 &&
+	ssh->kex.guess_failed |= ssh->role == SSH_CLIENT && !ssh->setup.no_pipeline && ssh->kex.count == 0 &&
 		ssh->phase != PHASE_VERSION && reason != REASON_HOST_KEY_NOT_VERIFIABLE && !ssh->kex.no_common;
 	ssh->phase = PHASE_OVER;
 	ssh->ask.kind = ASK_NONE;

@@ -55,7 +55,7 @@ bool window_take(struct ssh *ssh, struct chan *c, size_t n)
 static void measure(struct ssh *ssh, struct window *w, size_t n)
 {
 	enum { SHORT_MS = 2 };                              /* the first window covers anything below */
-	uint32_t rtt = ssh->mux->rtt;
+	uint32_t rtt = ssh->mux->rtt - 1;                   /* RTT_UNKNOWN becomes a very long one */
 	w->epoch_bytes += n;
 	if (w->epoch_start == 0) {
 		w->epoch_start = ssh->now + 1;
@@ -63,7 +63,7 @@ static void measure(struct ssh *ssh, struct window *w, size_t n)
 		return;
 	}
 	uint64_t elapsed = ssh->now + 1 - w->epoch_start;
-	if (rtt == RTT_UNKNOWN || rtt <= SHORT_MS || elapsed < rtt)
+	if (rtt < SHORT_MS || elapsed < rtt)
 		return;
 	uint64_t want = 2 * w->epoch_bytes * rtt / elapsed;
 	w->epoch_start = ssh->now + 1;
