@@ -8,12 +8,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static _Noreturn void out_of_memory(void)
+_Noreturn void mem_abort(const char *why)
 {
-	static const char text[] = "out of memory\n";
-	ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+	ssize_t n = write(STDERR_FILENO, why, strlen(why));
+	n = n < 0 ? n : write(STDERR_FILENO, "\n", 1);
 	(void)n;
 	abort();
+}
+
+static _Noreturn void out_of_memory(void)
+{
+	mem_abort("out of memory");
 }
 
 void *mem_new(size_t n)

@@ -18,6 +18,8 @@ char *mem_fmt(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void mem_wipe(void *p, size_t n);
 void mem_free_secret(void *p, size_t n);                   /* wipes n bytes, then frees; NULL is fine */
 
+_Noreturn void mem_abort(const char *why);                 /* the same end for other things that cannot fail: one line on stderr, then abort */
+
 void *secret_new(size_t n);
 void secret_free(void *p, size_t n);
 

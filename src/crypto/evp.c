@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +27,9 @@ void crypto_must(bool ok, const char *what)
 {
 	if (ok)
 		return;
-	fprintf(stderr, "libcrypto failed: %s\n", what);
-	abort();
+	char text[100];
+	snprintf(text, sizeof text, "libcrypto failed: %s", what);
+	mem_abort(text);
 }
 
 bool crypto_restricted(void)

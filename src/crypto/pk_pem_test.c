@@ -82,7 +82,7 @@ static void heads_are_the_expected_ones(void **state)
 	}
 }
 
-/* Made with OpenSSL 3.0 (openssl genpkey): curves and kinds that SSH does not have, and a curve by its parameters' hash only. */
+/* A well-formed key of a kind that SSH has no name for. */
 static const char x25519_text[] =
 	"-----BEGIN PRIVATE KEY-----\n"
 	"MC4CAQAwBQYDK2VuBCIEIHAHhlB0Nnl0OnbJ7YaC7yJ2gXvYfY2nU4S4V0pzPn1o\n"
