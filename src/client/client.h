@@ -1,7 +1,7 @@
 /* The ssh client: one connection, one session, answers to the core's asks.
  *
  * struct client is what the parts of this folder share. config fills conf, connect makes the
- * descriptors, hostkey and auth answer asks, session runs the channel, escape reads the keys of
+ * descriptors, hostkey and login answer asks, session runs the channel, escape reads the keys of
  * the user. Everything that comes from the server passes put_text before a screen sees it.
  */
 #ifndef CLIENT_CLIENT_H
@@ -15,7 +15,7 @@
 #include "drive/drive.h"
 #include "sys/sock.h"
 
-struct auth;
+struct login;
 struct session;
 
 struct client {
@@ -32,7 +32,7 @@ struct client {
 	int in, out;
 	pid_t proxy;                                        /* ProxyCommand, 0: none */
 	struct sock_addr peer;                              /* len 0 where a proxy connects */
-	struct auth *auth;
+	struct login *login;
 	struct session *session;
 	struct loop_timer deadline;                         /* ConnectTimeout */
 	bool no_guess, logged_in, retry, over;
@@ -53,11 +53,11 @@ void hostkey_order(struct client *, struct buf *names);    /* HostKeyAlgorithms 
 bool hostkey_is_known(struct client *);                    /* some key stands there for the host */
 void hostkey_answer(struct client *, const struct ask_hostkey *, struct answer *);
 
-/* auth.c */
-struct auth *auth_new(struct client *);
-void auth_free(struct auth *);
+/* login.c */
+struct login *login_new(struct client *);
+void login_free(struct login *);
 /* Answers; slices of the answer live until the next call. */
-void auth_answer(struct auth *, const struct ask *, struct answer *);
+void login_answer(struct login *, const struct ask *, struct answer *);
 
 /* run.c */
 int client_run(struct client *);                           /* exit code of ssh */

@@ -93,8 +93,8 @@ static void on_authed(struct client *c, const struct ssh_event *ev)
 {
 	c->logged_in = true;
 	log_verbose("Authenticated to %s (%s) using \"%s\".", text_show(slice_str(c->host)), c->peer.len ? peer_text(c) : "via proxy", text_show(ev->name));
-	auth_free(c->auth);
-	c->auth = NULL;
+	login_free(c->login);
+	c->login = NULL;
 	if (c->conf.fork_after_authentication)
 		go_background(c);
 	if (c->conf.session_type == CONF_SESSION_NONE)
@@ -108,7 +108,7 @@ static void on_ask(struct client *c, const struct ask *ask)
 	if (ask->kind == ASK_HOSTKEY)
 		hostkey_answer(c, &ask->hostkey, &a);
 	else
-		auth_answer(c->auth, ask, &a);
+		login_answer(c->login, ask, &a);
 	ssh_answer(c->ssh, &a);
 }
 
@@ -182,7 +182,7 @@ static void run_connection(struct client *c)
 	c->status = -1;
 	c->loop = loop_new();
 	c->ssh = make_ssh(c, buf_cstr(&host_keys));
-	c->auth = auth_new(c);
+	c->login = login_new(c);
 	c->drive = drive_new(c->loop, c->ssh, c->in, c->out, &ops, c);
 	c->session = session_new(c);
 	loop_timer_init(&c->deadline, c->loop, on_deadline, c);
@@ -195,11 +195,11 @@ static void run_connection(struct client *c)
 	loop_timer_stop(&c->deadline);
 	drive_free(c->drive);
 	session_free(c->session);
-	auth_free(c->auth);
+	login_free(c->login);
 	ssh_free(c->ssh);
 	loop_free(c->loop);
 	buf_clear(&host_keys);
-	c->drive = NULL, c->session = NULL, c->auth = NULL, c->ssh = NULL;
+	c->drive = NULL, c->session = NULL, c->login = NULL, c->ssh = NULL;
 	if (c->out != c->in)
 		fd_close(&c->out);
 	fd_close(&c->in);

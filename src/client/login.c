@@ -10,7 +10,7 @@
 #include "client/identity.h"
 #include "client/readpass.h"
 
-struct auth {
+struct login {
 	struct client *c;
 	struct identities ids;
 	struct identity *current;
@@ -21,14 +21,14 @@ struct auth {
 
 enum { ANSWER_MAX = 1 << 20 };
 
-struct auth *auth_new(struct client *c)
+struct login *login_new(struct client *c)
 {
-	struct auth *a = mem_new(sizeof *a);
-	*a = (struct auth){.c = c, .ids.agent.fd = -1, .secret = BUF_INIT_SECRET(ANSWER_MAX), .sig = BUF_INIT(ANSWER_MAX), .text = BUF_INIT(ANSWER_MAX)};
+	struct login *a = mem_new(sizeof *a);
+	*a = (struct login){.c = c, .ids.agent.fd = -1, .secret = BUF_INIT_SECRET(ANSWER_MAX), .sig = BUF_INIT(ANSWER_MAX), .text = BUF_INIT(ANSWER_MAX)};
 	return a;
 }
 
-void auth_free(struct auth *a)
+void login_free(struct login *a)
 {
 	if (a == NULL)
 		return;
@@ -39,14 +39,14 @@ void auth_free(struct auth *a)
 	mem_free(a);
 }
 
-static void load(struct auth *a)
+static void load(struct login *a)
 {
 	if (!a->loaded)
 		identities_load(a->c, &a->ids);
 	a->loaded = true;
 }
 
-static struct identity *next_identity(struct auth *a, const struct key_alg **alg)
+static struct identity *next_identity(struct login *a, const struct key_alg **alg)
 {
 	load(a);
 	for (size_t i = 0; i < a->ids.n; i++) {
@@ -64,14 +64,14 @@ static struct identity *next_identity(struct auth *a, const struct key_alg **alg
 
 /* A signature at once saves a round trip and costs little where the key lies open in a file, or is
  * the only one there is; a key behind a passphrase or in a busy agent is only asked about. */
-static bool sign_at_once(const struct auth *a, const struct identity *id)
+static bool sign_at_once(const struct login *a, const struct identity *id)
 {
 	if (a->ids.n == 1)
 		return id->private != NULL || id->in_agent;
 	return id->private != NULL && strcmp(key_type(id->public), "ssh-rsa") != 0;
 }
 
-static bool try_publickey(struct auth *a, bool first, struct answer_credential *out)
+static bool try_publickey(struct login *a, bool first, struct answer_credential *out)
 {
 	const struct key_alg *alg = NULL;
 	struct identity *id = next_identity(a, &alg);
@@ -91,7 +91,7 @@ static bool try_publickey(struct auth *a, bool first, struct answer_credential *
 	return true;
 }
 
-static bool try_password(struct auth *a, struct answer_credential *out)
+static bool try_password(struct login *a, struct answer_credential *out)
 {
 	struct client *c = a->c;
 	struct err e;
@@ -112,7 +112,7 @@ static bool try_password(struct auth *a, struct answer_credential *out)
 	return true;
 }
 
-static bool try_kbdint(struct auth *a, struct answer_credential *out)
+static bool try_kbdint(struct login *a, struct answer_credential *out)
 {
 	struct client *c = a->c;
 	if (!c->conf.kbd_interactive_authentication || c->conf.batch_mode || a->kbdints >= c->conf.number_of_password_prompts)
@@ -123,7 +123,7 @@ static bool try_kbdint(struct auth *a, struct answer_credential *out)
 	return true;
 }
 
-static bool try_method(struct auth *a, struct slice method, bool first, struct answer_credential *out)
+static bool try_method(struct login *a, struct slice method, bool first, struct answer_credential *out)
 {
 	if (slice_eq_str(method, "publickey"))
 		return a->c->conf.pubkey_authentication != CONF_PUBKEY_NO && try_publickey(a, first, out);
@@ -136,7 +136,7 @@ static bool try_method(struct auth *a, struct slice method, bool first, struct a
 	return false;
 }
 
-static void on_credential(struct auth *a, const struct ask_credential *ask, struct answer_credential *out)
+static void on_credential(struct login *a, const struct ask_credential *ask, struct answer_credential *out)
 {
 	struct slice wanted = slice_str(a->c->conf.preferred_authentications), method;
 	if (ask->partial) {
@@ -165,7 +165,7 @@ static void on_credential(struct auth *a, const struct ask_credential *ask, stru
 	out->text = buf_slice(&a->text);
 }
 
-static void on_sign(struct auth *a, const struct ask_sign *ask, struct answer_sign *out)
+static void on_sign(struct login *a, const struct ask_sign *ask, struct answer_sign *out)
 {
 	struct err e = {0};
 	struct identity *id = identity_find(&a->ids, ask->blob);
@@ -187,7 +187,7 @@ static void say(struct slice text)
 }
 
 /* RFC 4256, section 3.2: whose prompt it is stands in front, since the text is the server's. */
-static void on_prompts(struct auth *a, const struct ask_prompts *ask, struct answer_prompts *out)
+static void on_prompts(struct login *a, const struct ask_prompts *ask, struct answer_prompts *out)
 {
 	struct reader r = reader_of(ask->prompts);
 	struct buf prompt = BUF_INIT(1 << 16), reply = BUF_INIT_SECRET(4096);
@@ -212,7 +212,7 @@ static void on_prompts(struct auth *a, const struct ask_prompts *ask, struct ans
 	out->responses = buf_slice(&a->secret);
 }
 
-static void on_new_password(struct auth *a, const struct ask_new_password *ask, struct answer_new_password *out)
+static void on_new_password(struct login *a, const struct ask_new_password *ask, struct answer_new_password *out)
 {
 	struct err e;
 	struct buf old = BUF_INIT_SECRET(1024), new = BUF_INIT_SECRET(1024), again = BUF_INIT_SECRET(1024);
@@ -236,7 +236,7 @@ static void on_new_password(struct auth *a, const struct ask_new_password *ask, 
 	buf_clear(&again);
 }
 
-void auth_answer(struct auth *a, const struct ask *ask, struct answer *out)
+void login_answer(struct login *a, const struct ask *ask, struct answer *out)
 {
 	*out = (struct answer){.kind = ask->kind};
 	switch (ask->kind) {
