@@ -136,6 +136,11 @@ static bool try_method(struct login *a, struct slice method, bool first, struct 
 	return false;
 }
 
+static bool is_ours(struct slice method)
+{
+	return names_has(SLICE_LIT("publickey,password,keyboard-interactive"), method);
+}
+
 static void on_credential(struct login *a, const struct ask_credential *ask, struct answer_credential *out)
 {
 	struct slice wanted = slice_str(a->c->conf.preferred_authentications), method;
@@ -152,7 +157,7 @@ static void on_credential(struct login *a, const struct ask_credential *ask, str
 			log_debug("Next authentication method: %s", text_show(method));
 			return;
 		}
-		if (ask->first)
+		if (ask->first && is_ours(method))
 			break;                              /* only what is preferred most may go ahead of the server's list */
 	}
 	if (ask->first) {

@@ -119,7 +119,6 @@ static void on_event(void *owner, const struct ssh_event *ev)
 		return;
 	switch (ev->kind) {
 	case EV_TRACE: log_at(ev->level, "%.*s", (int)ev->text.n, (const char *)ev->text.p); break;
-	case EV_VERSION: log_debug("Remote protocol version 2.0, remote software version %s", text_show(ev->text)); break;
 	case EV_KEXED: loop_timer_stop(&c->deadline); break;
 	case EV_ASK: on_ask(c, &ev->ask); break;
 	case EV_BANNER: on_banner(ev->text); break;
