@@ -55,6 +55,7 @@ void endpoint_pause(struct endpoint *, bool);              /* sources are not re
 void endpoint_end_source(struct endpoint *, enum chan_stream);   /* stops reading it, as if it had ended */
 bool endpoint_sources_ended(const struct endpoint *);
 bool endpoint_drained(const struct endpoint *);            /* no sink has a backlog */
+void endpoint_eof(struct endpoint *);                       /* as if the peer's EOF had arrived */
 bool endpoint_send(struct endpoint *, struct slice);       /* as if read from the source; false: no room, try later */
 void endpoint_say(struct endpoint *, enum chan_stream, struct slice);   /* as if it had arrived, without window */
 int endpoint_sink_fd(const struct endpoint *, enum chan_stream);

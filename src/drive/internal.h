@@ -45,7 +45,6 @@ struct drive {
 void drive_sync(struct drive *);                           /* what to wait for, and when to wake */
 void endpoint_data(struct endpoint *, const struct ssh_event *);
 void endpoint_writable(struct endpoint *);
-void endpoint_eof(struct endpoint *);
 void endpoint_flush_slices(struct endpoint *);
 void endpoint_free(struct endpoint *);
 void endpoint_watch(struct endpoint *);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -118,6 +119,13 @@ pid_t proc_spawn(const struct proc_spawn *s, int *pidfd, struct err *e)
 	return pid;
 }
 
+/* fork(), but the new process is a child of whoever started us. Single-threaded processes only: nothing of the C library
+ * has to be told. */
+static pid_t fork_sibling(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, 0);
+}
+
 pid_t proc_fork(unsigned flags, int *pidfd, struct err *e)
 {
 	sigset_t old;
@@ -125,7 +133,7 @@ pid_t proc_fork(unsigned flags, int *pidfd, struct err *e)
 	if (pidfd)
 		*pidfd = -1;
 	block_all(&old);
-	pid_t pid = fork();
+	pid_t pid = flags & PROC_SIBLING ? fork_sibling() : fork();
 	if (pid == 0) {
 		proc_signals_default();
 		if ((flags & PROC_DIE_WITH_PARENT) && !proc_die_with_parent(parent))

@@ -20,6 +20,7 @@ enum {
 	PROC_DIE_WITH_PARENT = 4,                               /* SIGKILL when the starting process ends */
 	PROC_KEEP_FDS = 8,                                      /* do not close what is neither placed nor close-on-exec */
 	PROC_NEW_GROUP = 16,                                    /* own process group */
+	PROC_SIBLING = 32,                                      /* proc_fork: a child of our own parent, who reaps it */
 };
 
 struct proc_spawn {
@@ -34,7 +35,7 @@ struct proc_spawn {
 
 /* The pid, or -1. A program that cannot be started is reported here, with execve's own errno in the text. pidfd may be NULL. */
 pid_t proc_spawn(const struct proc_spawn *, int *pidfd, struct err *);
-/* 0 in the child, the pid in the parent, -1 on failure. flags: PROC_SETSID, PROC_DIE_WITH_PARENT. pidfd may be NULL. */
+/* 0 in the child, the pid in the parent, -1 on failure. flags: PROC_SETSID, PROC_DIE_WITH_PARENT, PROC_SIBLING. pidfd may be NULL. */
 pid_t proc_fork(unsigned flags, int *pidfd, struct err *);
 
 struct proc_exit {

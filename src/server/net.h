@@ -1,0 +1,56 @@
+/* sshd-net: the network process of one connection, jailed for its whole life.
+ *
+ * It runs core/ in an event loop and has no right but its descriptors: asks of the core go to the
+ * monitor, what channels want goes to sshd-user, bytes go between the socket and descriptors that
+ * sshd-user opened.
+ */
+#ifndef SERVER_NET_H
+#define SERVER_NET_H
+
+#include "drive/drive.h"
+#include "priv/priv.h"
+#include "server/frames.h"
+
+/* One session channel. */
+struct net_session {
+	struct net_session *next;
+	uint32_t chan;
+	struct endpoint *endpoint;                          /* once something runs in it */
+	struct buf early;                                   /* data that came before that */
+	bool early_eof, exited;
+};
+
+struct net {
+	struct loop *loop;
+	struct priv monitor, user;                          /* user.fd -1: not logged in yet */
+	struct loop_fd *monitor_watch, *user_watch;
+	struct buf waiting;                                 /* frames for sshd-user from before its socket came */
+	struct ssh *ssh;
+	struct drive *drive;
+	struct ssh_setup setup;
+	int in, out;
+	enum ask_kind open_ask;
+	struct net_session *sessions;
+	int tos_interactive, tos_bulk;                      /* -1: leave it */
+	struct loop_timer trim;
+	bool no_more_sessions, over, tuned;
+};
+
+struct net_jail { uid_t uid; gid_t gid; const char *empty_root; uint32_t fds; bool fallback; };
+
+/* Enters the jail, waits for START, serves the connection. Takes the descriptor. Returns the exit code. */
+int net_run(const struct net_jail *, int take_monitor);
+
+/* net_session.c */
+void net_session_open(struct net *, const struct ssh_event *);
+void net_session_request(struct net *, const struct ssh_event *);
+void net_session_data(struct net *, const struct ssh_event *);
+void net_session_eof(struct net *, const struct ssh_event *);
+void net_session_closed(struct net *, uint32_t chan);
+void net_session_ended(struct net *, struct net_session *, bool sink);
+bool net_session_frame(struct net *, struct frame *);      /* one frame of sshd-user; false: it broke the rules */
+void net_sessions_free(struct net *);
+/* net.c */
+bool net_to_user(struct net *, uint16_t number, const void *msg);
+
+#endif

@@ -1,0 +1,214 @@
+#include "server/net.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "sys/fd.h"
+#include "sys/sock.h"
+
+enum { EARLY_MAX = 64 << 20 };                             /* the window is the real bound */
+
+static struct net_session *find(struct net *n, uint32_t chan)
+{
+	for (struct net_session *s = n->sessions; s; s = s->next)
+		if (s->chan == chan)
+			return s;
+	return NULL;
+}
+
+/* RFC 4254, sections 5.1 and 6.1. Whether there may be one more session is sshd-user's business. */
+void net_session_open(struct net *n, const struct ssh_event *ev)
+{
+	if (!slice_eq_str(ev->name, "session")) {
+		chan_refuse(n->ssh, ev->chan, OPEN_UNKNOWN_TYPE, "unknown channel type");
+		return;
+	}
+	if (n->no_more_sessions) {
+		chan_refuse(n->ssh, ev->chan, OPEN_PROHIBITED, "no more sessions");
+		return;
+	}
+	struct net_session *s = mem_new(sizeof *s);
+	*s = (struct net_session){.next = n->sessions, .chan = ev->chan, .early = BUF_INIT(EARLY_MAX)};
+	n->sessions = s;
+	if (!net_to_user(n, FRAME_OPEN, &(struct frame_open){ev->chan}))
+		loop_stop(n->loop);
+}
+
+/* eow@openssh.com: the client reads no more of our output (PROTOCOL of OpenSSH). */
+static void end_of_writes(struct net_session *s)
+{
+	if (s->endpoint)
+		endpoint_end_source(s->endpoint, STREAM_OUT);
+}
+
+void net_session_request(struct net *n, const struct ssh_event *ev)
+{
+	struct net_session *s = find(n, ev->chan);
+	bool eow = slice_eq_str(ev->name, "eow@openssh.com");
+	if (s && eow)
+		end_of_writes(s);
+	if (s == NULL || eow) {
+		if (ev->want_reply)
+			chan_reply(n->ssh, ev->chan, eow);
+		return;
+	}
+	struct frame_request q = {.chan = ev->chan, .name = ev->name, .want_reply = ev->want_reply, .data = ev->data};
+	if (!net_to_user(n, FRAME_REQUEST, &q))
+		loop_stop(n->loop);
+}
+
+void net_session_data(struct net *n, const struct ssh_event *ev)
+{
+	struct net_session *s = find(n, ev->chan);
+	if (s && s->endpoint == NULL && ev->stream == STREAM_OUT && !s->exited)
+		put_bytes(&s->early, ev->data);
+	else
+		chan_consumed(n->ssh, ev->chan, ev->data.n);
+}
+
+void net_session_eof(struct net *n, const struct ssh_event *ev)
+{
+	struct net_session *s = find(n, ev->chan);
+	if (s && s->endpoint == NULL)
+		s->early_eof = true;
+}
+
+static void forget(struct net *n, struct net_session *s)
+{
+	struct net_session **at = &n->sessions;
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	buf_clear(&s->early);
+	mem_free(s);
+}
+
+void net_session_closed(struct net *n, uint32_t chan)
+{
+	struct net_session *s = find(n, chan);
+	if (s == NULL)
+		return;
+	if (!net_to_user(n, FRAME_CLOSED, &(struct frame_closed){chan}))
+		loop_stop(n->loop);
+	forget(n, s);
+}
+
+/* The channel ends when the command has ended and its output is sent (as OpenSSH: either may come first). */
+static void close_if_done(struct net *n, struct net_session *s)
+{
+	if (s->exited && (s->endpoint == NULL || endpoint_sources_ended(s->endpoint)))
+		chan_close(n->ssh, s->chan);
+}
+
+void net_session_ended(struct net *n, struct net_session *s, bool sink)
+{
+	if (!sink)
+		close_if_done(n, s);
+}
+
+/* Interactive sessions and bulk ones may be marked differently on their way (IPQoS). */
+static void tune(struct net *n, bool tty)
+{
+	int tos = tty ? n->tos_interactive : n->tos_bulk;
+	if (!n->tuned && tos >= 0)
+		sock_tos(n->out, tos);
+	n->tuned = true;
+}
+
+static bool attach(struct net *n, struct net_session *s, struct frame *f, bool tty)
+{
+	struct endpoint_setup setup = {.source = {-1, -1}, .sink = {-1, -1}, .tty = tty, .arg = s};
+	if (f->fds.n != (tty ? 1u : 3u) || s->endpoint)
+		return false;
+	for (size_t i = 0; i < f->fds.n; i++)
+		fd_nonblock(f->fds.fd[i], true);
+	if (tty) {
+		setup.source[STREAM_OUT] = setup.sink[STREAM_OUT] = frame_take_fd(f);
+	} else {
+		setup.sink[STREAM_OUT] = frame_take_fd(f);
+		setup.source[STREAM_OUT] = frame_take_fd(f);
+		setup.source[STREAM_ERR] = frame_take_fd(f);
+	}
+	tune(n, tty);
+	s->endpoint = endpoint_attach(n->drive, s->chan, &setup);
+	if (s->early.len) {
+		endpoint_say(s->endpoint, STREAM_OUT, buf_slice(&s->early));
+		chan_consumed(n->ssh, s->chan, s->early.len);
+		buf_clear(&s->early);
+	}
+	if (s->early_eof)
+		endpoint_eof(s->endpoint);
+	return true;
+}
+
+static bool on_reply(struct net *n, struct frame *f)
+{
+	struct frame_reply a;
+	struct reader r = reader_of(f->body);
+	if (!msg_decode_body(&frame_reply_desc, &r, &a) || !get_end(&r))
+		return false;
+	struct net_session *s = find(n, a.chan);
+	if (s == NULL)
+		return true;                                /* closed meanwhile */
+	bool ok = true;
+	switch ((enum frame_reply_kind)a.kind) {
+	case REPLY_OPEN:
+		if (a.ok) {
+			chan_accept(n->ssh, a.chan, (struct slice){0});
+			return true;
+		}
+		chan_refuse(n->ssh, a.chan, OPEN_PROHIBITED, "open failed");
+		forget(n, s);
+		return true;
+	case REPLY_STARTED_TTY:
+	case REPLY_STARTED:
+		ok = attach(n, s, f, a.kind == REPLY_STARTED_TTY);
+		break;
+	case REPLY_REQUEST:
+		break;
+	}
+	if (a.want_reply)
+		chan_reply(n->ssh, a.chan, a.ok);
+	return ok;
+}
+
+/* RFC 4254, section 6.10. */
+static bool on_exit_frame(struct net *n, struct frame *f)
+{
+	struct frame_exit e;
+	struct reader r = reader_of(f->body);
+	struct buf b = BUF_INIT(1024);
+	if (!msg_decode_body(&frame_exit_desc, &r, &e) || !get_end(&r))
+		return false;
+	struct net_session *s = find(n, e.chan);
+	if (s == NULL || s->exited)
+		return true;
+	if (e.by_signal)
+		msg_encode_body(&req_desc_exit_signal, &(struct req_exit_signal){.name = e.signal, .core_dumped = e.core}, &b);
+	else
+		msg_encode_body(&req_desc_exit_status, &(struct req_exit_status){e.code}, &b);
+	chan_request(n->ssh, e.chan, e.by_signal ? "exit-signal" : "exit-status", false, buf_slice(&b));
+	buf_clear(&b);
+	s->exited = true;
+	close_if_done(n, s);
+	return true;
+}
+
+bool net_session_frame(struct net *n, struct frame *f)
+{
+	switch (f->number) {
+	case FRAME_REPLY:
+		return on_reply(n, f);
+	case FRAME_EXIT:
+		return on_exit_frame(n, f);
+	default:
+		return false;
+	}
+}
+
+void net_sessions_free(struct net *n)
+{
+	while (n->sessions)
+		forget(n, n->sessions);
+}
