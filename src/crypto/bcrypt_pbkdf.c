@@ -5,45 +5,58 @@
 #include "crypto/blowfish.h"
 #include "crypto/hash.h"
 
-enum { BLOCK = 32, DIGEST = 64, SALT_MAX = 1 << 20 };
+enum { BLOCK = 32, DIGEST = 64, SALT_MAX = 1 << 20, LANES = BLOWFISH_LANES };
 
-/* One bcrypt with cost 6 over digests of password and salt; its words come out little-endian. */
-static void bcrypt_hash(uint8_t out[BLOCK], const uint8_t pass[DIGEST], const uint8_t salt[DIGEST])
+/* Two bcrypts with cost 6 over digests of password and salts; their words come out little-endian. */
+static void bcrypt_hash(uint8_t out[LANES][BLOCK], const uint8_t pass[DIGEST], uint8_t salt[LANES][DIGEST])
 {
 	static const uint8_t text[] = "OxychromaticBlowfishSwatDynamite";
-	struct blowfish state = blowfish_start;
-	blowfish_expand(&state, pass, salt);
+	struct blowfish state[LANES] = {blowfish_start, blowfish_start};
+	const uint8_t *const keys[LANES] = {pass, pass}, *const salts[LANES] = {salt[0], salt[1]};
+	blowfish_expand(state, keys, salts);
 	for (unsigned i = 0; i < 64; i++) {
-		blowfish_expand_key(&state, salt);
-		blowfish_expand_key(&state, pass);
+		blowfish_expand_key(state, salts);
+		blowfish_expand_key(state, keys);
 	}
 	for (unsigned i = 0; i < BLOCK; i += 8) {
-		uint32_t half[2] = {load_u32(text + i), load_u32(text + i + 4)};
+		struct blowfish_block start = {load_u32(text + i), load_u32(text + i + 4)}, block[LANES] = {start, start};
 		for (unsigned j = 0; j < 64; j++)
-			blowfish_encrypt(&state, half);
-		for (unsigned j = 0; j < 8; j++)
-			out[i + j] = (uint8_t)(half[j / 4] >> 8 * (j % 4));
+			blowfish_encrypt(state, block);
+		for (unsigned lane = 0; lane < LANES; lane++)
+			for (unsigned j = 0; j < 4; j++) {
+				out[lane][i + j] = (uint8_t)(block[lane].left >> 8 * j);
+				out[lane][i + 4 + j] = (uint8_t)(block[lane].right >> 8 * j);
+			}
 	}
-	mem_wipe(&state, sizeof(state));
+	mem_wipe(state, sizeof(state));
 }
 
-/* The block of that number: rounds bcrypts, each salted with the one before, added up. */
-static void one_block(uint8_t out[BLOCK], const uint8_t pass[DIGEST], struct slice salt, uint32_t number, uint32_t rounds)
+/* The salt that starts the block of that number. */
+static void first_salt(uint8_t out[DIGEST], struct slice salt, uint32_t number)
 {
-	uint8_t digest[DIGEST], last[BLOCK], count[4];
+	uint8_t count[4];
 	struct hash *h = hash_new(&hash_sha512);
 	store_u32(count, number);
 	hash_add(h, salt);
 	hash_add(h, slice_of(count, sizeof(count)));
-	hash_end(h, digest);
+	hash_end(h, out);
 	hash_free(h);
+}
+
+/* The blocks of that number and the next: rounds bcrypts, each salted with the one before, added up. */
+static void two_blocks(uint8_t out[LANES][BLOCK], const uint8_t pass[DIGEST], struct slice salt, uint32_t number, uint32_t rounds)
+{
+	uint8_t digest[LANES][DIGEST], last[LANES][BLOCK];
+	for (uint32_t lane = 0; lane < LANES; lane++)
+		first_salt(digest[lane], salt, number + lane);
 	bcrypt_hash(last, pass, digest);
-	memcpy(out, last, BLOCK);
+	memcpy(out, last, sizeof(last));
 	for (uint32_t i = 1; i < rounds; i++) {
-		hash_once(&hash_sha512, slice_of(last, BLOCK), digest);
+		for (unsigned lane = 0; lane < LANES; lane++)
+			hash_once(&hash_sha512, slice_of(last[lane], BLOCK), digest[lane]);
 		bcrypt_hash(last, pass, digest);
-		for (unsigned j = 0; j < BLOCK; j++)
-			out[j] ^= last[j];
+		for (unsigned j = 0; j < LANES * BLOCK; j++)
+			out[j / BLOCK][j % BLOCK] ^= last[j / BLOCK][j % BLOCK];
 	}
 	mem_wipe(digest, sizeof(digest));
 	mem_wipe(last, sizeof(last));
@@ -53,14 +66,15 @@ bool bcrypt_pbkdf(struct slice pass, struct slice salt, uint32_t rounds, uint8_t
 {
 	if (!pass.n || !salt.n || salt.n > SALT_MAX || !rounds || rounds > BCRYPT_PBKDF_ROUNDS_MAX || !n || n > BCRYPT_PBKDF_OUT_MAX)
 		return false;
-	uint8_t digest[DIGEST], block[BLOCK];
+	uint8_t digest[DIGEST], block[LANES][BLOCK];
 	size_t blocks = (n + BLOCK - 1) / BLOCK;
 	hash_once(&hash_sha512, pass, digest);
 	/* Block i gives bytes i, i + blocks, i + 2 blocks ...: whoever wants one part of the key must pay for all. */
 	for (size_t i = 0; i < blocks; i++) {
-		one_block(block, digest, salt, (uint32_t)i + 1, rounds);
+		if (i % LANES == 0)
+			two_blocks(block, digest, salt, (uint32_t)i + 1, rounds);
 		for (size_t j = 0; i + j * blocks < n; j++)
-			out[i + j * blocks] = block[j];
+			out[i + j * blocks] = block[i % LANES][j];
 	}
 	mem_wipe(digest, sizeof(digest));
 	mem_wipe(block, sizeof(block));

@@ -1,7 +1,7 @@
 /* bcrypt_pbkdf, OpenBSD's password hash for keys: the kdf "bcrypt" of openssh-key-v1 files.
  *
  * Not the bcrypt of password databases: PBKDF2's outer form, bcrypt with 64 expensive key
- * schedules inside, output bytes interleaved. About 6 ms a round for 48 bytes; the time depends
+ * schedules inside, output bytes interleaved. About 3 ms a round for 48 bytes; the time depends
  * on rounds and n only, the memory accesses on the secret, as Blowfish's do.
  */
 #ifndef CRYPTO_BCRYPT_PBKDF_H

@@ -1,21 +1,28 @@
 #include "crypto/blowfish.h"
 
-enum { ROUNDS = 16, P = 18 };
+enum { ROUNDS = 16, P = 18, LANES = BLOWFISH_LANES };
 
 static inline uint32_t f(const struct blowfish *b, uint32_t x)
 {
 	return ((b->s[0][x >> 24] + b->s[1][x >> 16 & 255]) ^ b->s[2][x >> 8 & 255]) + b->s[3][x & 255];
 }
 
-void blowfish_encrypt(const struct blowfish *b, uint32_t half[2])
+static inline void encrypt(const struct blowfish b[LANES], struct blowfish_block block[LANES])
 {
-	uint32_t l = half[0] ^ b->p[0], r = half[1];
+	uint32_t l0 = block[0].left ^ b[0].p[0], r0 = block[0].right, l1 = block[1].left ^ b[1].p[0], r1 = block[1].right;
 	for (unsigned i = 1; i <= ROUNDS; i += 2) {
-		r ^= f(b, l) ^ b->p[i];
-		l ^= f(b, r) ^ b->p[i + 1];
+		r0 ^= f(&b[0], l0) ^ b[0].p[i];
+		r1 ^= f(&b[1], l1) ^ b[1].p[i];
+		l0 ^= f(&b[0], r0) ^ b[0].p[i + 1];
+		l1 ^= f(&b[1], r1) ^ b[1].p[i + 1];
 	}
-	half[0] = r ^ b->p[P - 1];
-	half[1] = l;
+	block[0] = (struct blowfish_block){r0 ^ b[0].p[P - 1], l0};
+	block[1] = (struct blowfish_block){r1 ^ b[1].p[P - 1], l1};
+}
+
+void blowfish_encrypt(const struct blowfish b[LANES], struct blowfish_block block[LANES])
+{
+	encrypt(b, block);
 }
 
 static void mix_key(struct blowfish *b, const uint8_t key[BLOWFISH_KEY])
@@ -25,35 +32,34 @@ static void mix_key(struct blowfish *b, const uint8_t key[BLOWFISH_KEY])
 }
 
 /* Replaces p and s by the chained encryption of salt's words, or of zero if there is no salt. */
-static inline void refill(struct blowfish *b, const uint32_t *salt)
+static void refill(struct blowfish b[LANES], const uint8_t *const salt[LANES])
 {
-	uint32_t half[2] = {0, 0};
-	unsigned at = 0;
+	struct blowfish_block block[LANES] = {0};
 	for (unsigned i = 0; i < P + 4 * 256; i += 2) {
-		if (salt) {
-			half[0] ^= salt[at];
-			half[1] ^= salt[at + 1];
-			at = (at + 2) % (BLOWFISH_KEY / 4);
+		for (unsigned lane = 0; salt && lane < LANES; lane++) {
+			block[lane].left ^= load_u32(salt[lane] + 4 * i % BLOWFISH_KEY);
+			block[lane].right ^= load_u32(salt[lane] + (4 * i + 4) % BLOWFISH_KEY);
 		}
-		blowfish_encrypt(b, half);
-		uint32_t *to = i < P ? b->p + i : b->s[(i - P) / 256] + (i - P) % 256;
-		to[0] = half[0];
-		to[1] = half[1];
+		encrypt(b, block);
+		for (unsigned lane = 0; lane < LANES; lane++) {
+			uint32_t *to = i < P ? b[lane].p + i : b[lane].s[(i - P) / 256] + (i - P) % 256;
+			to[0] = block[lane].left;
+			to[1] = block[lane].right;
+		}
 	}
 }
 
-void blowfish_expand(struct blowfish *b, const uint8_t key[BLOWFISH_KEY], const uint8_t salt[BLOWFISH_KEY])
+void blowfish_expand(struct blowfish b[LANES], const uint8_t *const key[LANES], const uint8_t *const salt[LANES])
 {
-	uint32_t words[BLOWFISH_KEY / 4];
-	for (unsigned i = 0; i < BLOWFISH_KEY / 4; i++)
-		words[i] = load_u32(salt + 4 * i);
-	mix_key(b, key);
-	refill(b, words);
+	for (unsigned lane = 0; lane < LANES; lane++)
+		mix_key(&b[lane], key[lane]);
+	refill(b, salt);
 }
 
-void blowfish_expand_key(struct blowfish *b, const uint8_t key[BLOWFISH_KEY])
+void blowfish_expand_key(struct blowfish b[LANES], const uint8_t *const key[LANES])
 {
-	mix_key(b, key);
+	for (unsigned lane = 0; lane < LANES; lane++)
+		mix_key(&b[lane], key[lane]);
 	refill(b, NULL);
 }
 

@@ -17,6 +17,10 @@ enum {
 	SEED = 32,
 };
 
+/* Places in a secret key, behind the transformed s. */
+enum { AT_PUBLIC = K * POLY_BYTES, AT_HASH = AT_PUBLIC + MLKEM768_PUBLIC, AT_Z = AT_HASH + SEED };
+_Static_assert(AT_Z + SEED == MLKEM768_SECRET, "parts of the secret key");
+
 struct poly { int16_t c[N]; };
 struct vec { struct poly p[K]; };
 
@@ -272,10 +276,9 @@ void mlkem768_keypair(uint8_t pk[MLKEM768_PUBLIC], uint8_t sk[MLKEM768_SECRET], 
 			t.c[j] = reduce((int16_t)(mul(t.c[j], R_SQUARED) + e.c[j]));
 		poly_encode(pk + i * POLY_BYTES, &t);
 	}
-	uint8_t *tail = sk + K * POLY_BYTES;
-	memcpy(tail, pk, MLKEM768_PUBLIC);
-	sha3_256(tail + MLKEM768_PUBLIC, slice_of(pk, MLKEM768_PUBLIC), slice_of(NULL, 0));
-	memcpy(tail + MLKEM768_PUBLIC + 32, seed + SEED, SEED);
+	memcpy(sk + AT_PUBLIC, pk, MLKEM768_PUBLIC);
+	sha3_256(sk + AT_HASH, slice_of(pk, MLKEM768_PUBLIC), slice_of(NULL, 0));
+	memcpy(sk + AT_Z, seed + SEED, SEED);
 	mem_wipe(rho_sigma, sizeof(rho_sigma));
 	mem_wipe(&s, sizeof(s));
 	mem_wipe(&e, sizeof(e));
@@ -357,12 +360,12 @@ bool mlkem768_encaps(uint8_t ct[MLKEM768_CIPHERTEXT], uint8_t shared[MLKEM768_SH
 void mlkem768_decaps(uint8_t shared[MLKEM768_SHARED], const uint8_t ct[MLKEM768_CIPHERTEXT],
 	const uint8_t sk[MLKEM768_SECRET])
 {
-	const uint8_t *pk = sk + K * POLY_BYTES, *hash = pk + MLKEM768_PUBLIC, *z = hash + 32;
+	const uint8_t *pk = sk + AT_PUBLIC;
 	uint8_t m[MLKEM768_MESSAGE], key_coins[64], rejected[32], again[MLKEM768_CIPHERTEXT];
 	struct vec t;
 	decrypt(m, ct, sk);
-	sha3_512(key_coins, slice_of(m, sizeof(m)), slice_of(hash, 32));
-	shake256(rejected, sizeof(rejected), slice_of(z, 32), slice_of(ct, MLKEM768_CIPHERTEXT));
+	sha3_512(key_coins, slice_of(m, sizeof(m)), slice_of(sk + AT_HASH, 32));
+	shake256(rejected, sizeof(rejected), slice_of(sk + AT_Z, SEED), slice_of(ct, MLKEM768_CIPHERTEXT));
 	for (unsigned i = 0; i < K; i++)
 		(void)poly_decode(&t.p[i], pk + i * POLY_BYTES);
 	encrypt(again, &t, pk + K * POLY_BYTES, m, key_coins + 32);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -152,14 +153,20 @@ static bool try_again(int error)
 	return error == EAGAIN || error == EINTR;
 }
 
+/* What goes at once, also where the descriptor is a blocking one: a pipe that polls as writable has room for PIPE_BUF bytes. */
+static ssize_t write_now(int fd, struct slice s)
+{
+	ssize_t n = send(fd, s.p, s.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n >= 0 || errno != ENOTSOCK ? n : write(fd, s.p, s.n < PIPE_BUF ? s.n : PIPE_BUF);
+}
+
 bool fd_write_all(int fd, struct slice s, int timeout_ms, struct err *e)
 {
 	uint64_t deadline = deadline_of(timeout_ms);
 	while (s.n) {
-		/* A blocking descriptor would sit in write() past the deadline: ask first. */
 		if (deadline && !wait_for(fd, POLLOUT, deadline, e))
 			return false;
-		ssize_t n = write(fd, s.p, s.n);
+		ssize_t n = deadline ? write_now(fd, s) : write(fd, s.p, s.n);
 		if (n > 0)
 			s = slice_from(s, (size_t)n);
 		else if (n < 0 && !try_again(errno))

@@ -106,14 +106,17 @@ static void a_write_that_nobody_reads_runs_into_its_deadline(void **state)
 	int p[2];
 	struct err e;
 	static uint8_t much[1 << 20];
-	assert_true(fd_pair(FD_PAIR_STREAM, p, NULL));
-	assert_true(fd_nonblock(p[0], true));
-	uint64_t start = clock_ms();
-	assert_false(fd_write_all(p[0], slice_of(much, sizeof much), 30, &e));
-	assert_int_equal(e.code, ERR_TIMEOUT);
-	assert_true(clock_ms() - start >= 30);
-	fd_close(&p[0]);
-	fd_close(&p[1]);
+	for (int kind = 0; kind < 4; kind++) {          /* socket or pipe, non-blocking or blocking */
+		assert_true(kind & 1 ? fd_pipe(p, NULL) : fd_pair(FD_PAIR_STREAM, p, NULL));
+		int out = kind & 1 ? p[1] : p[0];
+		assert_true(fd_nonblock(out, kind < 2));
+		uint64_t start = clock_ms();
+		assert_false(fd_write_all(out, slice_of(much, sizeof much), 30, &e));
+		assert_int_equal(e.code, ERR_TIMEOUT);
+		assert_true(clock_ms() - start >= 30);
+		fd_close(&p[0]);
+		fd_close(&p[1]);
+	}
 }
 
 static void whole_transfers_arrive_whole(void **state)

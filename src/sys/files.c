@@ -6,15 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "sys/fd.h"
 
+/* What people name when they mean "none": UserKnownHostsFile /dev/null, ssh -F /dev/null. */
+static bool is_null(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
 /* What policy has against this file; NULL: nothing. */
 static const char *objection(const struct stat *st, const struct file_policy *p)
 {
-	if (!S_ISREG(st->st_mode))
+	if (is_null(st))
+		return NULL;
+	if (!S_ISREG(st->st_mode) && !((p->flags & FILE_PIPE) && S_ISFIFO(st->st_mode)))
 		return "is not a regular file";
 	if ((p->flags & FILE_OWNED) && st->st_uid != p->owner && st->st_uid != 0)
 		return "belongs to another user; see chown(1)";
@@ -43,6 +52,8 @@ int file_open(const char *path, const struct file_policy *p, struct err *e)
 		err_set(e, ERR_DENIED, "%s %s", path, bad);
 	else if (p->max && (uintmax_t)st.st_size > p->max)
 		err_set(e, ERR_LIMIT, "%s is larger than %zu bytes", path, p->max);
+	else if (S_ISFIFO(st.st_mode) && !fd_nonblock(fd, false))
+		err_errno(e, "cannot wait for %s", path);
 	else
 		return fd;
 	fd_close(&fd);

@@ -3,7 +3,8 @@
  * (Not file.h: the C library has a <sys/file.h>, and src/ is in the include path.)
  *
  * file_open never blocks on a FIFO and never opens a device, and judges owner, mode and size by
- * the descriptor, not by the name. What is special or too large is refused before a byte is read.
+ * the descriptor, not by the name. What is special or too large is refused before a byte is read;
+ * only /dev/null passes always, as an empty file.
  */
 #ifndef SYS_FILES_H
 #define SYS_FILES_H
@@ -19,6 +20,7 @@ enum {
 	FILE_OWNED = 2,                                         /* owner must be policy.owner or root */
 	FILE_NO_OTHERS = 4,                                     /* group and others have no access at all (private keys) */
 	FILE_NO_OTHER_WRITERS = 8,                              /* group and others may not write */
+	FILE_PIPE = 16,                                         /* a pipe will do: for names that a user typed, as in `ssh -F <(...)` */
 };
 struct file_policy { unsigned flags; uid_t owner; size_t max; };   /* max 0: any size */
 
@@ -35,7 +37,7 @@ bool file_strict(int fd, const char *path, uid_t owner, const char *home, struct
 bool file_write(const char *path, struct slice contents, mode_t, struct err *) MUST_CHECK;
 /* New file only (O_EXCL), made with its mode from the start. */
 bool file_create(const char *path, struct slice contents, mode_t, struct err *) MUST_CHECK;
-/* One write at the end; made with `mode` if missing. A last line without its end gets one first. */
+/* One write at the end (or into /dev/null); made with `mode` if missing. A last line without its end gets one first. */
 bool file_append(const char *path, struct slice lines, mode_t, struct err *) MUST_CHECK;
 bool file_make_dir(const char *path, mode_t, struct err *) MUST_CHECK;   /* fine if it is there */
 

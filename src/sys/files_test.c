@@ -92,6 +92,40 @@ static void only_regular_files_of_the_right_kind_open(void **state)
 	unlink(at("link")), unlink(at("fifo"));
 }
 
+static void the_null_device_is_an_empty_file_and_stays(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(10);
+	struct err e = {0};
+	struct stat st;
+	assert_true(file_read("/dev/null", &(struct file_policy){.flags = FILE_NO_OTHERS, .max = 1}, &b, &e));
+	assert_int_equal(b.len, 0);
+	if (!file_append("/dev/null", SLICE_LIT("x\n"), 0600, &e))
+		fail_msg("%s", e.text);
+	assert_int_equal(symlink("/dev/null", at("null")), 0);
+	assert_false(file_write(at("null"), SLICE_LIT("x"), 0600, &e));
+	unlink(at("null"));
+	assert_int_equal(stat("/dev/null", &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+}
+
+static void a_pipe_is_read_where_it_is_allowed(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(10);
+	int p[2];
+	char name[40];
+	assert_int_equal(pipe(p), 0);
+	snprintf(name, sizeof name, "/dev/fd/%d", p[0]);
+	assert_int_equal(write(p[1], "text", 4), 4);
+	close(p[1]);
+	assert_false(file_read(name, &(struct file_policy){.flags = FILE_FOLLOW}, &b, NULL));
+	assert_true(file_read(name, &(struct file_policy){.flags = FILE_FOLLOW | FILE_PIPE}, &b, NULL));
+	assert_string_equal(buf_cstr(&b), "text");
+	close(p[0]);
+	buf_clear(&b);
+}
+
 static void reading_ends_at_the_cap(void **state)
 {
 	(void)state;
@@ -251,6 +285,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_regular_files_of_the_right_kind_open),
+		cmocka_unit_test(the_null_device_is_an_empty_file_and_stays),
+		cmocka_unit_test(a_pipe_is_read_where_it_is_allowed),
 		cmocka_unit_test(reading_ends_at_the_cap),
 		cmocka_unit_test(writing_replaces_whole_files_and_keeps_their_mode),
 		cmocka_unit_test(appended_lines_stand_on_their_own),

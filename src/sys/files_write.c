@@ -29,7 +29,7 @@ static bool sync_dir(const char *path, struct err *e)
 /* Closes fd in any case: an error of close is an error of the write (NFS). */
 static bool fill(int fd, const char *path, struct slice contents, struct err *e)
 {
-	bool ok = fd_write_all(fd, contents, -1, e) && (fsync(fd) == 0 || err_errno(e, "cannot sync"));
+	bool ok = fd_write_all(fd, contents, -1, e) && (fsync(fd) == 0 || errno == EINVAL || err_errno(e, "cannot sync"));   /* EINVAL: /dev/null */
 	if (close(fd) < 0 && ok)
 		ok = err_errno(e, "cannot close");
 	return ok || err_prefix(e, "%s", path);
@@ -66,6 +66,8 @@ static bool take_over(int fd, const char *target, mode_t mode, struct err *e)
 	struct stat st;
 	if (stat(target, &st) < 0)
 		return fchmod(fd, mode & 07777) == 0 || err_errno(e, "cannot set the mode of the new %s", target);
+	if (!S_ISREG(st.st_mode))               /* rename would put a file where a device was */
+		return err_set(e, ERR_DENIED, "%s is not a regular file", target);
 	if (st.st_uid != geteuid() && fchown(fd, st.st_uid, st.st_gid) < 0)
 		return err_errno(e, "cannot keep the owner of %s", target);
 	return fchmod(fd, st.st_mode & 07777) == 0 || err_errno(e, "cannot keep the mode of %s", target);
@@ -117,7 +119,8 @@ bool file_append(const char *path, struct slice lines, mode_t mode, struct err *
 	struct stat st;
 	if (fd < 0)
 		return err_errno(e, "cannot open %s for a new line", path);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+	/* A character device is /dev/null most of the time: "keep no known hosts". */
+	if (fstat(fd, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISCHR(st.st_mode))) {
 		close(fd);
 		return err_set(e, ERR_DENIED, "%s is not a regular file", path);
 	}

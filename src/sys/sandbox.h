@@ -47,7 +47,8 @@ struct sandbox_setup {
 bool sandbox_enter(const struct sandbox_setup *, struct sandbox_report *, struct err *) MUST_CHECK;
 /* The same in a child that ends at once: what would hold here? */
 bool sandbox_probe(const struct sandbox_setup *, struct sandbox_report *, struct err *) MUST_CHECK;
-/* For children that compute one answer: read, write, memory, exit; no other call. `memory` as above. */
+/* For children that compute one answer: read, write, memory, exit; no other call (so fd_write_all and fd_read_exact with timeout -1
+ * only). As root it becomes nobody. `memory` as above. */
 bool sandbox_enter_oneshot(uint64_t memory, struct err *) MUST_CHECK;
 
 const char *sandbox_layer_name(enum sandbox_layer);
