@@ -166,7 +166,7 @@ static void note(struct pair *p, int side, const struct ssh_event *ev)
 		put_str(&s->log, "\n");
 		break;
 	case EV_OPEN:
-		s->chan = ev->chan;
+		s->chan = ev->chan, s->chan_told = true;
 		if (!p->setup.event)
 			chan_accept(s->ssh, ev->chan, slice_of(NULL, 0));
 		break;

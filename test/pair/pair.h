@@ -28,7 +28,7 @@ struct pair_setup {
 struct pair_side {
 	struct ssh *ssh;
 	unsigned kexed, asks, data_events;
-	bool authed, over, by_peer;
+	bool authed, over, by_peer, chan_told;
 	uint32_t reason, chan;                              /* chan: the last one that was opened or asked for */
 	char over_text[600];
 	uint64_t bytes_in;                                  /* channel data that came */
