@@ -1,4 +1,4 @@
-"""Shared by all end-to-end tests: real processes on loopback, free ports, private folders, nothing left behind.
+"""Shared by end-to-end and interop tests: real processes on loopback, free ports, private folders, nothing left behind.
 
 HAWSER_BUILD is the build folder (set by tools/run-tests); peers are those of the system in /usr/bin.
 """
@@ -98,7 +98,7 @@ class Server:
 
 @pytest.fixture(scope='session')
 def bindir():
-    build = os.environ.get('HAWSER_BUILD') or pathlib.Path(__file__).resolve().parents[2] / 'build'
+    build = os.environ.get('HAWSER_BUILD') or pathlib.Path(__file__).resolve().parents[1] / 'build'
     return pathlib.Path(build).resolve() / 'src/prog'
 
 
