@@ -268,8 +268,9 @@ static bool set_algs(const struct conf_input *in, void *field, struct err *e)
 	const char *names = in->known && in->known->names[kind] ? in->known->names[kind] : algs_known(kind);
 	/* The row's own default is not subject to what the caller can do: it is cut down later. */
 	if (slice_eq_str(word, in->key->dflt))
-		names = in->key->dflt;
-	*(char **)field = algs_assemble(word, in->key->dflt, names, e);
+		*(char **)field = mem_str(in->key->dflt);
+	else
+		*(char **)field = algs_assemble(word, in->key->dflt, names, e);
 	return *(char **)field != NULL;
 }
 
