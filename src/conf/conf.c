@@ -195,3 +195,28 @@ void conf_dump(const struct conf_table *t, const void *conf, enum conf_dump how,
 	for (size_t i = 0; i < t->count; i++)
 		conf_show(&t->keys[i], conf, how, b);
 }
+
+const struct conf_key *conf_unmet(const struct conf_table *t, const void *conf)
+{
+	struct buf now = BUF_INIT(1 << 20), dflt = BUF_INIT(1 << 20);
+	const struct conf_key *found = NULL;
+	void *plain = mem_new(t->size);
+	conf_init(t, plain);
+	conf_defaults(t, plain);
+	for (size_t i = 0; i < t->count && !found; i++) {
+		const struct conf_key *k = &t->keys[i];
+		if (k->state != CONF_LATER || !(k->flags & CONF_RESTRICTS))
+			continue;
+		buf_reset(&now);
+		buf_reset(&dflt);
+		conf_show(k, conf, CONF_DUMP_EXACT, &now);
+		conf_show(k, plain, CONF_DUMP_EXACT, &dflt);
+		if (!slice_eq(buf_slice(&now), buf_slice(&dflt)))
+			found = k;
+	}
+	buf_clear(&now);
+	buf_clear(&dflt);
+	conf_clear(t, plain);
+	mem_free(plain);
+	return found;
+}

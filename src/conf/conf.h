@@ -103,6 +103,8 @@ bool conf_given(const struct conf_table *, const void *conf, size_t offset);   /
 void conf_mark(const struct conf_table *, void *conf, size_t offset);          /* from now on it counts as given */
 /* True if the warning "not built yet" is due: state LATER and neither the default nor harmless. */
 bool conf_not_built(const struct conf_key *, const struct conf_words *);
+/* First keyword that restricts, is in force and is not built: who honours the rest must refuse service. NULL: none. */
+const struct conf_key *conf_unmet(const struct conf_table *, const void *conf);
 
 void conf_init(const struct conf_table *, void *conf);     /* nothing given, no defaults */
 void conf_defaults(const struct conf_table *, void *conf); /* fills what is not given */

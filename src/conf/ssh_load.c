@@ -109,9 +109,9 @@ static const char *warning(struct ssh_load *l, const struct conf_key *k, const s
 {
 	if (k->state == CONF_DEPRECATED && warn_once(l, k))
 		return "is an old keyword without effect; remove the line";
-	if (conf_not_built(k, w) && warn_once(l, k))
-		return "is not built yet; it is ignored";
-	return NULL;
+	if (!conf_not_built(k, w) || !warn_once(l, k))
+		return NULL;
+	return k->flags & CONF_RESTRICTS ? "is not built yet; where it applies, no host is accepted" : "is not built yet; it is ignored";
 }
 
 /* Sets one keyword. CONF_WARN: l->text holds the warning, without its place. */

@@ -128,30 +128,6 @@ bool sshd_conf_user_allowed(const struct sshd_conf *c, const char *user, const c
 	return *why == NULL;
 }
 
-const struct conf_key *sshd_conf_unmet(const struct sshd_conf *c)
-{
-	struct sshd_conf plain;
-	struct buf now = BUF_INIT(1 << 20), dflt = BUF_INIT(1 << 20);
-	const struct conf_key *found = NULL;
-	conf_init(&sshd_table, &plain);
-	conf_defaults(&sshd_table, &plain);
-	for (size_t i = 0; i < sshd_table.count && !found; i++) {
-		const struct conf_key *k = &sshd_table.keys[i];
-		if (k->state != CONF_LATER || !(k->flags & CONF_RESTRICTS))
-			continue;
-		buf_reset(&now);
-		buf_reset(&dflt);
-		conf_show(k, c, CONF_DUMP_EXACT, &now);
-		conf_show(k, &plain, CONF_DUMP_EXACT, &dflt);
-		if (!slice_eq(buf_slice(&now), buf_slice(&dflt)))
-			found = k;
-	}
-	buf_clear(&now);
-	buf_clear(&dflt);
-	sshd_conf_clear(&plain);
-	return found;
-}
-
 void sshd_conf_dump(const struct sshd_conf *c, struct buf *b)
 {
 	for (size_t i = 0; i < sshd_table.count; i++) {

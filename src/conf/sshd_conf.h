@@ -71,13 +71,16 @@ const char *sshd_conf_subsystem(const struct sshd_conf *, struct slice name);
  * words which it was: "not listed in AllowUsers", "listed in DenyUsers", "a group is listed in DenyGroups", ... */
 bool sshd_conf_user_allowed(const struct sshd_conf *, const char *user, const char *const *groups, size_t n,
 	const char *host, const char *addr, const char **why);
-/* First keyword that restricts, is in force and is not built: the server refuses service then. NULL: none. */
-const struct conf_key *sshd_conf_unmet(const struct sshd_conf *);
 /* As `sshd -T`. */
 void sshd_conf_dump(const struct sshd_conf *, struct buf *);
 static inline void sshd_conf_clear(struct sshd_conf *c)
 {
 	conf_clear(&sshd_table, c);
+}
+/* The server lets nobody in where this is not NULL: see conf_unmet. */
+static inline const struct conf_key *sshd_conf_unmet(const struct sshd_conf *c)
+{
+	return conf_unmet(&sshd_table, c);
 }
 #define SSHD_GIVEN(c, field) conf_given(&sshd_table, (c), offsetof(struct sshd_conf, field))
 

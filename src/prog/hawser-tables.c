@@ -1,0 +1,30 @@
+/* Prints the keyword tables for tools/check-man and for completion: table, name, state, default, type, scope, help. Not installed. */
+#include <stdio.h>
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "conf/types.h"
+
+static void print_default(const char *s)
+{
+	for (; s && *s; s++)
+		putchar(*s == '\n' ? ' ' : *s);
+}
+
+int main(void)
+{
+	static const char *const states[] = {
+		[CONF_BUILT] = "built", [CONF_LATER] = "later", [CONF_DEPRECATED] = "deprecated", [CONF_IGNORED] = "ignored",
+		[CONF_ALIAS] = "alias", [CONF_BLOCK] = "block",
+	};
+	for (int which = CONF_SSH; which <= CONF_SSHD; which++) {
+		size_t n;
+		const struct conf_key *keys = conf_keys((enum conf_which)which, &n);
+		for (size_t i = 0; i < n; i++) {
+			const struct conf_key *k = &keys[i];
+			printf("%s\t%s\t%s\t", which == CONF_SSH ? "ssh_config" : "sshd_config", k->name, states[k->state]);
+			print_default(k->dflt ? k->dflt : "unset");
+			printf("\t%s\t%s\t%s\n", k->type ? k->type->name : "-", k->scope == CONF_MATCH ? "match" : "global", k->help ? k->help : "");
+		}
+	}
+	return fflush(stdout) == 0 ? 0 : 1;
+}
