@@ -79,3 +79,31 @@ def test_a_system_call_in_a_pure_folder_fails(tmp_path):
     subprocess.run(['ar', 'rc', lib / 'libhawser-wire.a', lib / 'wire.o'], check=True)
     assert run('check-pure', tmp_path / 'build', tmp_path).returncode == 1
     shutil.rmtree(tmp_path / 'build')
+
+
+MAN = ('.Dd November 22, 2026\n.Dt {name} 5\n.Os\n.Sh NAME\n.Nm {name}\n.Nd a test\n.Sh DESCRIPTION\nThe keywords:\n'
+       '.Bl -tag -width Ds\n.It Cm Alpha Cm yes | no\nText.\nDefault: yes.\n.It Cm Beta\nText.\nNot built yet.\nDefault: a, b.\n.El\n'
+       '.Pp\n.Cm Gamma .\n')
+ROWS = '{name}\tAlpha\tbuilt\tyes\t-\tglobal\t\n{name}\tBeta\tlater\ta,b\t-\tglobal\t\n{name}\tGamma\talias\tAlpha\t-\tglobal\t\n'
+
+
+@pytest.mark.parametrize('old,new,fails', [
+    ('', '', 0),
+    ('Default: yes.', 'Default: no.', 1),
+    ('Not built yet.\n', '', 1),
+    ('Cm Beta', 'Cm Delta', 1),
+    ('.Cm Gamma .', '.Cm Epsilon .', 1),
+    ('.Os\n', '', 1),
+    ('Default: yes.', 'Default: yes.\nAllowed in Match.', 1),
+])
+def test_a_page_that_lies_fails(old, new, fails, tmp_path):
+    (tmp_path / 'man').mkdir()
+    (tmp_path / 'src/prog').mkdir(parents=True)
+    for name in ('ssh_config', 'sshd_config'):
+        text = MAN.format(name=name)
+        (tmp_path / 'man' / f'{name}.5').write_text(text.replace(old, new) if name == 'sshd_config' and old else text)
+    tables = tmp_path / 'src/prog/hawser-tables'
+    tables.write_text('#!/bin/sh\ncat <<END\n' + ''.join(ROWS.format(name=n) for n in ('ssh_config', 'sshd_config')) + 'END\n')
+    tables.chmod(0o755)
+    done = run('check-man', tmp_path)
+    assert done.returncode == fails, done.stdout + done.stderr
