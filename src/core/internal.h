@@ -88,6 +88,7 @@ uint64_t mux_wake(const struct ssh *);
 bool mux_next(struct ssh *, struct ssh_event *);            /* an event of its own that is due (EV_WRITABLE ...); false: none */
 void mux_keys_changed(struct ssh *);                        /* after NEWKEYS both ways: data may flow again */
 bool mux_pong(struct ssh *, struct slice data);             /* true: the answer to a ping of the mux, which measures its windows with it */
+void mux_trim(struct ssh *);                                /* gives back memory that holds nothing */
 void mux_keepalive(struct ssh *);                           /* keepalive@openssh.com with want_reply; its reply makes no event */
 
 /* quirks.c: one table by version pattern (spec of OpenSSH, compat). */

@@ -187,6 +187,12 @@ void mux_tick(struct ssh *ssh, uint64_t now)
 		resume_tick(ssh);
 }
 
+void mux_trim(struct ssh *ssh)
+{
+	if (ssh->mux && ssh->mux->resume && !ssh->mux->room_chan)
+		resume_trim(ssh->mux->resume);
+}
+
 void mux_send(struct ssh *ssh, const struct msg_desc *d, const void *msg)
 {
 	if (ssh->mux->resume)

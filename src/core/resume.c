@@ -47,14 +47,20 @@ static struct resume *resume_new(void)
 	return r;
 }
 
-void resume_free(struct resume *r)
+static void free_segments(struct resume *r)
 {
-	if (!r)
-		return;
 	for (struct segment *s = r->first, *next; s; s = next) {
 		next = s->next;
 		mem_free(s);
 	}
+	r->first = r->last = r->at = NULL;
+}
+
+void resume_free(struct resume *r)
+{
+	if (!r)
+		return;
+	free_segments(r);
 	buf_clear(&r->scratch);
 	mem_free(r);
 }
@@ -123,6 +129,14 @@ static void drop_until(struct resume *r, uint64_t count)
 		s->start = s->used = 0;                     /* nothing kept: its memory serves again */
 		r->at = NULL;
 	}
+}
+
+void resume_trim(struct resume *r)
+{
+	buf_clear(&r->scratch);
+	if (r->base != r->end)
+		return;
+	free_segments(r);
 }
 
 /* at == NULL: before the first entry of `first`. */

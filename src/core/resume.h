@@ -17,5 +17,6 @@ void resume_commit_end(struct ssh *);
 bool resume_count(struct ssh *, size_t n);                  /* one payload of n bytes came in; false: it died */
 uint64_t resume_wake(const struct ssh *);
 void resume_tick(struct ssh *);
+void resume_trim(struct resume *);
 
 #endif

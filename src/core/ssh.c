@@ -197,6 +197,7 @@ void ssh_trim(struct ssh *ssh)
 {
 	if (ssh->events.next == ssh->events.count)
 		packet_trim(ssh);
+	mux_trim(ssh);
 }
 
 /* RFC 4253, section 11.1. number: the reason; what waited for new keys is lost with the connection. */

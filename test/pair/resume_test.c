@@ -172,6 +172,15 @@ static void what_is_kept_is_bounded_and_given_back(void **state)
 	reconnect(&l);
 	link_run(&l);
 	assert_true(world.flow[SSH_SERVER][0].got[0] == 50000100);
+	l.now += 100;
+	ssh_tick(l.end[SSH_SERVER], l.now);                 /* acknowledges the last of it */
+	link_run(&l);
+	ssh_trim(l.end[SSH_CLIENT]);
+	ssh_trim(l.end[SSH_SERVER]);
+	world.flow[SSH_CLIENT][0].to_send = 100000;
+	owner_push(&l, SSH_CLIENT, 0, STREAM_OUT);
+	link_run(&l);
+	assert_true(world.flow[SSH_SERVER][0].got[0] == 50100100);
 	assert_false(l.over[0] || l.over[1]);
 	link_clear(&l);
 }
