@@ -95,6 +95,7 @@ void kex_start(struct ssh *ssh)
 	packet_send_raw(ssh, buf_slice(&k->my_init));
 	if (guess) {
 		k->guess_sent = true;
+		ssh->kex_context = CONTEXT_KEX;
 		kex_send_init(ssh, alg, NULL);
 	}
 }

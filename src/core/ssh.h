@@ -78,7 +78,9 @@ enum ssh_event_kind {
 	EV_GLOBAL,         /* name, want_reply, data; ssh_global_reply if want_reply */
 	EV_GLOBAL_REPLY,   /* ok, data, name */
 	EV_PONG,           /* number: milliseconds of the round trip */
-	EV_OVER,           /* the connection has ended: number is the reason code, text why, by_peer who said so */
+	EV_OVER,           /* the connection has ended: number is the reason code, text why, by_peer who said so (then raw).
+	                    * Server, with ssh_peer_version empty: "invalid format"; with reason KEX_FAILED "no matching ... Their
+	                    * offer: ..."; "probed" or "scanned": the words of OpenSSH's log lines, without the address */
 };
 
 enum chan_stream { STREAM_OUT, STREAM_ERR };                /* CHANNEL_DATA, CHANNEL_EXTENDED_DATA type 1 */
@@ -144,7 +146,7 @@ struct slice ssh_peer_version(const struct ssh *);
 struct slice ssh_peer_sig_algs(const struct ssh *);         /* server-sig-algs; empty: not said */
 bool ssh_peer_has(const struct ssh *, const char *extension);
 bool ssh_is_over(const struct ssh *);
-bool ssh_guess_failed(const struct ssh *);                  /* client: our guess was wrong, or the peer choked before the first keys: try once without */
+bool ssh_guess_failed(const struct ssh *);                  /* client: it ended before the first keys, maybe by what we sent ahead: try once with no_pipeline */
 uint64_t ssh_bytes(const struct ssh *, bool out);
 
 /* Resume: takes the channels out of a connection that lost its path (doc/PROTOCOL-resume). NULL: nothing to resume. */

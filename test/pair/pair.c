@@ -104,7 +104,7 @@ static void sign_transcript(struct pair *p, const struct ask_hostsign *q, struct
 	struct buf *sig = scratch(p);
 	assert(kem && alg);
 	hash_once(kem->hash, q->transcript, hash);
-	for (size_t i = 0; i < p->key_count; i++)
+	for (size_t i = 0; i < p->key_count && !a->ok; i++)
 		if (strcmp(key_type(p->keys[i]), alg->type) == 0)
 			a->ok = key_sign(p->keys[i], alg, slice_of(hash, kem->hash->len), sig, NULL);
 	a->signature = buf_slice(sig);
