@@ -262,7 +262,10 @@ def on_terminal(argv, answers):
     """Runs argv on a terminal of its own; each answer is typed when its prompt has come and echo is off."""
     pid, fd = pty.fork()
     if pid == 0:
-        os.execv(argv[0], argv)
+        try:
+            os.execv(argv[0], argv)
+        finally:
+            os._exit(127)
     out, deadline = b"", time.monotonic() + 30
     for prompt, answer in answers:
         at = len(out)
