@@ -144,6 +144,17 @@ def account():
     wait_for(lambda: subprocess.run(['userdel', '-r', '-f', name], capture_output=True).returncode in (0, 6, 12), every=0.3)
 
 
+@pytest.fixture(scope='session')
+def anybody(request):
+    """Whom tests log in as: the account where it can be made, else who runs them (without a password)."""
+    if ROOT:
+        return request.getfixturevalue('account')
+    me = Account.__new__(Account)
+    me.pw = pwd.getpwuid(os.geteuid())
+    me.name, me.password = me.pw.pw_name, None
+    return me
+
+
 @pytest.fixture(params=['root', 'user'])
 def anyone(request, sshd, account):
     """The same test with a server of root and with one of an ordinary user."""

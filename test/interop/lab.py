@@ -1,0 +1,228 @@
+"""What the interop tests share: Hawser's two ends, keys of every kind, and what a peer must tell about itself.
+
+Hawser's end always chooses the algorithm; the peer enables all it has. So no test depends on how a peer is configured.
+"""
+import contextlib, fcntl, functools, hashlib, os, pathlib, pwd, re, shutil, signal, subprocess, sys, tempfile, threading
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get('HAWSER_BUILD') or TOP / 'build').resolve()
+BIN = BUILD / 'src/prog'
+ROOT = os.geteuid() == 0
+
+KEYS = {'ed25519': ('ed25519',), 'ecdsa256': ('ecdsa', '-b', '256'), 'ecdsa384': ('ecdsa', '-b', '384'), 'ecdsa521': ('ecdsa', '-b', '521'),
+        'rsa': ('rsa', '-b', '2048')}
+KEY_OF = {'ssh-ed25519': 'ed25519', 'ecdsa-sha2-nistp256': 'ecdsa256', 'ecdsa-sha2-nistp384': 'ecdsa384', 'ecdsa-sha2-nistp521': 'ecdsa521',
+          'rsa-sha2-512': 'rsa', 'rsa-sha2-256': 'rsa', 'ssh-rsa': 'rsa'}
+AEAD = {'chacha20-poly1305@openssh.com', 'aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'}
+
+
+@functools.cache
+def known(kind):
+    """All names of a kind (kex, sig, cipher, mac) that Hawser has, those off by default too."""
+    return subprocess.run([BIN / 'ssh', '-Q', kind], capture_output=True, text=True, check=True).stdout.split()
+
+
+def everything():
+    """The configuration with which Hawser takes every algorithm it has."""
+    every = {'KexAlgorithms': 'kex', 'HostKeyAlgorithms': 'sig', 'PubkeyAcceptedAlgorithms': 'sig', 'Ciphers': 'cipher', 'MACs': 'mac'}
+    return {k: ','.join(known(v)) for k, v in every.items()}
+
+
+def chosen(kex=None, sig=None, cipher=None, mac=None, **more):
+    """Keywords of ssh and sshd alike that leave one name of each kind that is given. A MAC alone needs a cipher that uses one."""
+    c = everything()
+    if mac and not cipher:
+        cipher = 'aes128-ctr'
+    for word, value in (('KexAlgorithms', kex), ('HostKeyAlgorithms', sig), ('Ciphers', cipher), ('MACs', mac)):
+        if value:
+            c[word] = value
+    return {**c, **more}
+
+
+class Done:
+    """How a command ended. out and err are bytes."""
+
+    def __init__(self, status, out=b'', err=b''):
+        self.status, self.out, self.err = status, out, err
+
+    def __repr__(self):
+        return f'status {self.status}, out {self.out[-2000:]!r}, err {self.err[-4000:].decode(errors="replace")}'
+
+
+def run(argv, *, input=b'', timeout=60, env=None, **more):
+    done = subprocess.run([str(a) for a in argv], input=input, capture_output=True, timeout=timeout, env={**os.environ, **(env or {})}, **more)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@functools.cache
+def cellar():
+    """A folder of this test process, with keys; removed when the process ends."""
+    import atexit
+    path = pathlib.Path(tempfile.mkdtemp(prefix='hawser-interop-'))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    path.chmod(0o755)
+    for owner in 'user', 'host':
+        for name, how in KEYS.items():
+            make_key(path / f'{owner}_{name}', how)
+    authorized = path / 'authorized_keys'
+    authorized.write_text(''.join((path / f'user_{k}.pub').read_text() for k in KEYS))
+    askpass = path / 'askpass'
+    askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$ANSWER"\n')
+    askpass.chmod(0o755)
+    return path
+
+
+def make_key(path, how):
+    subprocess.run(['/usr/bin/ssh-keygen', '-q', '-t', how[0], *how[1:], '-N', '', '-C', 'test', '-f', path], check=True)
+
+
+def user_key(kind='ed25519'):
+    return cellar() / f'user_{kind}'
+
+
+def host_key(kind='ed25519'):
+    return cellar() / f'host_{kind}'
+
+
+def known_hosts(port, kinds=KEYS, name=None):
+    path = cellar() / f'known_hosts_{port}_{os.getpid()}'
+    path.write_text(''.join(f'{name or f"[127.0.0.1]:{port}"} {host_key(k).with_suffix(".pub").read_text()}' for k in kinds))
+    return path
+
+
+@functools.cache
+def big(size):
+    """A file of size bytes that do not compress, and its sha256 in hex. Deterministic, so that workers agree."""
+    path = cellar() / f'big{size}'
+    data = hashlib.shake_128(b'hawser').digest(min(size, 1 << 20)) * (size // min(size, 1 << 20))
+    path.write_bytes(data)
+    path.chmod(0o644)
+    return path, hashlib.sha256(data).hexdigest()
+
+
+def built(name, *command):
+    """The program name, built once for all workers by command with {out} for the result; skips where that is impossible."""
+    if not shutil.which(command[0]):
+        pytest.skip(f'{command[0]} is not installed')
+    return _built(name, command)
+
+
+@functools.cache
+def _built(name, command):
+    folder = BUILD / 'interop'
+    folder.mkdir(exist_ok=True)
+    out = folder / name
+    with open(folder / f'{name}.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sources = [HERE / a for a in command if (HERE / a).is_file()]
+        if not out.exists() or any(s.stat().st_mtime > out.stat().st_mtime for s in sources):
+            env = {**os.environ, 'GO111MODULE': 'off', 'GOPATH': '/usr/share/gocode', 'GOFLAGS': '', 'GOCACHE': str(folder / 'gocache')}
+            done = subprocess.run([a.replace('{out}', f'{out}.new') for a in command], cwd=HERE, env=env, capture_output=True, text=True)
+            assert done.returncode == 0, f'{" ".join(command)}: {done.stderr}'
+            os.rename(f'{out}.new', out)
+    return out
+
+
+# Hawser as a client
+
+def ours(peer, *command, key='ed25519', password=None, method=None, args=(), config=None, env=None, **more):
+    """Hawser's ssh runs command at the peer (a running server with port, login, hosts); with password by that method."""
+    config = {**everything(), **(config or {})}
+    argv = [BIN / 'ssh', '-F', 'none', '-p', str(peer.port), '-o', f'UserKnownHostsFile={peer.hosts}', '-o', 'GlobalKnownHostsFile=none',
+            '-o', 'StrictHostKeyChecking=yes', '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none', *args]
+    env = {**os.environ, **(env or {})}
+    if password is None:
+        argv += ['-i', user_key(key), '-o', 'PreferredAuthentications=publickey', '-o', 'BatchMode=yes']
+    else:
+        argv += ['-o', f'PreferredAuthentications={method or "password"}', '-o', 'NumberOfPasswordPrompts=1']
+        env.update(SSH_ASKPASS=str(cellar() / 'askpass'), SSH_ASKPASS_REQUIRE='force', ANSWER=password)
+    for word, value in config.items():
+        argv += ['-o', f'{word}={value}']
+    return run([*argv, f'{peer.login}@127.0.0.1', *command], env=env, **more)
+
+
+def exchanges(text):
+    """How many key exchanges a log of level 1 tells."""
+    return len(re.findall(rb'kex: algorithm:', text))
+
+
+class Service:
+    """A running server of a peer: port, login, password, hosts (a known_hosts file). Ends with its process."""
+
+    def __init__(self, process, port, login, password=None, hosts=None, log=None):
+        self.process, self.port, self.login, self.password, self.log = process, port, login, password, log
+        self.hosts = hosts or known_hosts(port)
+
+    def text(self):
+        return self.log.read_text(errors='replace') if self.log else ''
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def program_service(argv, name, login='tester', password='open sesame', env=None):
+    """A server program of ours that says 'listening PORT' on its standard output."""
+    log = cellar() / f'{name}.log'
+    with open(log, 'wb') as f:
+        p = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=f, env={**os.environ, **(env or {})})
+    line = p.stdout.readline().decode()
+    assert line.startswith('listening '), f'{name}: {line} {log.read_text()}'
+    return Service(p, int(line.split()[1]), login, password, log=log)
+
+
+class Peer:
+    """One implementation. A subclass says what it has and how it is run; limits maps (role, topic) to the reason of a skip.
+
+    Client: client(server, command, ...) -> Done. Server: serve(account) -> Service.
+    names: dict of kex, sig, cipher, mac, for both roles or by role in client_names, server_names.
+    """
+    name = ''
+    names = {}
+    client_names = server_names = None
+    client_can = frozenset()        # of: password kbdint stderr pty env sessions rekey zlib
+    server_can = frozenset()        # of: password kbdint pty env shell zlib rekey
+    client_keys = server_keys = tuple(KEYS)
+    size = 64 << 20
+    limits = {}
+
+    def shared(self, role, kind):
+        mine = ((self.client_names if role == 'client' else self.server_names) or self.names).get(kind, ())
+        return [n for n in known(kind) if n in mine]
+
+    def check(self, role, topic):
+        if (role, topic) in self.limits:
+            pytest.skip(f'{self.name}: {self.limits[role, topic]}')
+
+    def available(self):
+        """None, or why it cannot be used here."""
+        return None
+
+
+class Client:
+    """What a test gives to Peer.client: where, as whom, with what. key: kind of key; password and method instead of it."""
+
+    def __init__(self, server, command, key='ed25519', password=None, method='password', input=b'', pty=False, env=None, sessions=1,
+                 rekey=0, zlib=False, sig=None, folder=None, kex=None, cipher=None, mac=None):
+        self.server, self.command, self.key, self.password, self.method, self.input = server, command, key, password, method, input
+        self.pty, self.env, self.sessions, self.rekey, self.zlib, self.sig, self.folder = pty, env or {}, sessions, rekey, zlib, sig, folder
+        self.kex, self.cipher, self.mac = kex, cipher, mac
+
+    def words(self):
+        """As key=value words for helper programs."""
+        w = {'port': self.server.port, 'user': self.server.login, 'command': self.command, 'sessions': self.sessions, 'rekey': self.rekey,
+             'pty': int(self.pty), 'zlib': int(self.zlib), 'hosts': self.server.hosts, 'kex': self.kex or '', 'sig': self.sig or '',
+             'cipher': self.cipher or '', 'mac': self.mac or ''}
+        if self.password is None:
+            w['key'] = user_key(self.key)
+        else:
+            w.update(password=self.password, method=self.method)
+        return [f'{k}={v}' for k, v in w.items()] + [f'env={k}={v}' for k, v in self.env.items()]
