@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +14,27 @@ enum { FETCHED_MAX = 16 };
 struct cache { struct fetched list[FETCHED_MAX]; size_t count; };
 static struct cache digests, ciphers, macs;
 
-void crypto_ready(void)
+/* Without its tables of old names libcrypto starts in half the time; only foreign code in the
+ * process (PAM modules) may look into those, and the PEM reader, which adds what it needs. Likewise
+ * a generator over a hash spares a client that never needs them the set-up of all ciphers. */
+static void initialise(uint64_t flags)
 {
 	static bool done;
 	if (done)
 		return;
 	done = true;
-	bool ok = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1;
-	crypto_must(ok, "initialise");
+	bool ok = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | flags, NULL) == 1;
+	crypto_must(ok && RAND_set_DRBG_type(NULL, "HASH-DRBG", NULL, NULL, "SHA512") == 1, "initialise");
+}
+
+void crypto_ready(void)
+{
+	initialise(OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS);
+}
+
+void crypto_ready_for_all(void)
+{
+	initialise(OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS);
 }
 
 void crypto_must(bool ok, const char *what)

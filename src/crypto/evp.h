@@ -11,7 +11,8 @@
 
 #include "crypto/hash.h"
 
-void crypto_ready(void);                                   /* once, before any other call into libcrypto */
+void crypto_ready(void);                                   /* before any other call into libcrypto; the first one counts */
+void crypto_ready_for_all(void);                           /* the same, fit for foreign code in this process */
 const EVP_MD *crypto_md(const struct hash_alg *);          /* NULL: the library refuses it (FIPS, legacy) */
 EVP_CIPHER *crypto_cipher(const char *name);               /* as crypto_md */
 EVP_MAC *crypto_mac(const char *name);

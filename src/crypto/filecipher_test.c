@@ -68,6 +68,36 @@ static void ctr_of_nist(void **state)
 	buf_clear(&key), buf_clear(&text), buf_clear(&want), buf_clear(&out);
 }
 
+/* Those with a nonce of 12 bytes, no associated data and whole blocks have the form of a key file. */
+static void gcm_of_wycheproof(void **state)
+{
+	(void)state;
+	size_t used = 0;
+	struct vectors *v = vectors_open("wycheproof/aes_gcm_test.json");
+	while (vectors_next(v)) {
+		long bits = vectors_int(v, "keySize");
+		struct slice text = vectors_hex(v, "msg"), sealed = vectors_hex(v, "ct"), tag = vectors_hex(v, "tag");
+		if (vectors_int(v, "ivSize") != 96 || bits == 192 || vectors_hex(v, "aad").n || sealed.n == 0 || sealed.n % 16)
+			continue;
+		const struct filecipher *c = filecipher_find(bits == 128 ? SLICE_LIT("aes128-gcm@openssh.com") : SLICE_LIT("aes256-gcm@openssh.com"));
+		struct buf key = BUF_INIT(100), plain = BUF_INIT(1000), again = BUF_INIT(1000);
+		bool valid = vectors_is(v, "result", "valid");
+		put_bytes(&key, vectors_hex(v, "key"));
+		put_bytes(&key, vectors_hex(v, "iv"));
+		assert_int_equal(filecipher_open(c, key.p, sealed, tag, &plain), valid);
+		if (valid) {
+			assert_true(slice_eq(buf_slice(&plain), text));
+			assert_true(filecipher_seal(c, key.p, text, &again));
+			assert_true(slice_eq(slice_of(again.p, sealed.n), sealed) && slice_eq(slice_from(buf_slice(&again), sealed.n), tag));
+		}
+		used++;
+		buf_clear(&key), buf_clear(&plain), buf_clear(&again);
+	}
+	if (v)
+		assert_true(used > 10);
+	vectors_close(v);
+}
+
 static void other_names_are_unknown(void **state)
 {
 	(void)state;
@@ -81,6 +111,7 @@ int main(void)
 		cmocka_unit_test(a_text_comes_back),
 		cmocka_unit_test(too_little_room_fails),
 		cmocka_unit_test(ctr_of_nist),
+		cmocka_unit_test(gcm_of_wycheproof),
 		cmocka_unit_test(other_names_are_unknown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,8 @@ uint32_t random_below(uint32_t limit);                     /* uniform in [0, lim
 
 /* Everything here and in the other headers fetches what it needs when it is first used, and never reads openssl.cnf: a client
  * has nothing to call. A process that will be jailed or forked from calls crypto_start() once before: it fetches every
- * algorithm, seeds the generator, and nothing opens a file or maps code later. */
+ * algorithm, seeds the generator, and nothing opens a file or maps code later. So does, first of
+ * all, a process into which others' code is loaded that may use libcrypto too (PAM modules). */
 void crypto_start(void);
 const char *crypto_version(void);                          /* of libcrypto, for -V */
 

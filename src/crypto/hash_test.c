@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/mem.h"
+#include "test/vectors.h"
 
 static void assert_hex(const uint8_t *p, size_t n, const char *want)
 {
@@ -74,6 +75,28 @@ static void hmacs(void **state)
 	assert_hex(out, 32, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+static void check_wycheproof(const char *file, const struct hash_alg *alg)
+{
+	struct vectors *v = vectors_open(file);
+	while (vectors_next(v)) {
+		uint8_t out[HASH_MAX];
+		struct slice tag = vectors_hex(v, "tag");
+		assert_true(tag.n > 0 && tag.n <= alg->len);
+		hmac_once(alg, vectors_hex(v, "key"), vectors_hex(v, "msg"), out);
+		if (slice_eq(slice_of(out, tag.n), tag) != vectors_is(v, "result", "valid"))
+			fail_msg("%s, test %ld", file, vectors_int(v, "tcId"));
+	}
+	vectors_close(v);
+}
+
+static void hmacs_of_wycheproof(void **state)
+{
+	(void)state;
+	check_wycheproof("wycheproof/hmac_sha1_test.json", &hash_sha1);
+	check_wycheproof("wycheproof/hmac_sha256_test.json", &hash_sha256);
+	check_wycheproof("wycheproof/hmac_sha512_test.json", &hash_sha512);
+}
+
 static void random_numbers_keep_below(void **state)
 {
 	(void)state;
@@ -105,6 +128,7 @@ int main(void)
 		cmocka_unit_test(digests_of_abc),
 		cmocka_unit_test(a_copy_goes_its_own_way),
 		cmocka_unit_test(hmacs),
+		cmocka_unit_test(hmacs_of_wycheproof),
 		cmocka_unit_test(random_numbers_keep_below),
 		cmocka_unit_test(starting_early_changes_nothing),
 	};

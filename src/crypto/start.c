@@ -21,6 +21,7 @@ const char *crypto_version(void)
 void crypto_start(void)
 {
 	uint8_t seed[16];
+	crypto_ready_for_all();
 	random_bytes(seed, sizeof seed);
 	/* What the library refuses is no error here: the row will say so when it is asked for. */
 	for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
