@@ -14,9 +14,21 @@ enum { FETCHED_MAX = 16 };
 struct cache { struct fetched list[FETCHED_MAX]; size_t count; };
 static struct cache digests, ciphers, macs;
 
-/* Without its tables of old names libcrypto starts in half the time; only foreign code in the
- * process (PAM modules) may look into those, and the PEM reader, which adds what it needs. Likewise
- * a generator over a hash spares a client that never needs them the set-up of all ciphers. */
+/* The PEM code of libcrypto knows ciphers and digests by number, and a number is given when an
+ * algorithm is first fetched, from the names that are known by then. */
+static void add_names_for_pem(void)
+{
+	const EVP_CIPHER *const needed[] = {EVP_aes_128_cbc(), EVP_aes_192_cbc(), EVP_aes_256_cbc(), EVP_des_ede3_cbc()};
+	const EVP_MD *const prfs[] = {EVP_md5(), EVP_sha1(), EVP_sha256(), EVP_sha384(), EVP_sha512()};
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		EVP_add_cipher(needed[i]);
+	for (size_t i = 0; i < ARRAY_LEN(prfs); i++)
+		EVP_add_digest(prfs[i]);
+}
+
+/* Without its tables of old names libcrypto starts in half the time. Only foreign code in the
+ * process (PAM modules) may look into those, and our PEM reader. Likewise a generator over a hash
+ * spares a client that never needs them the set-up of all ciphers. */
 static void initialise(uint64_t flags)
 {
 	static bool done;
@@ -25,6 +37,7 @@ static void initialise(uint64_t flags)
 	done = true;
 	bool ok = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | flags, NULL) == 1;
 	crypto_must(ok && RAND_set_DRBG_type(NULL, "HASH-DRBG", NULL, NULL, "SHA512") == 1, "initialise");
+	add_names_for_pem();
 }
 
 void crypto_ready(void)

@@ -16,19 +16,6 @@
 
 enum { TEXT_MAX = 1 << 20 };
 
-/* The reader looks ciphers and digests up by their old names, and crypto_ready() may have left those out. */
-static void ready(void)
-{
-	crypto_ready();
-	EVP_add_cipher(EVP_aes_128_cbc());
-	EVP_add_cipher(EVP_aes_192_cbc());
-	EVP_add_cipher(EVP_aes_256_cbc());
-	EVP_add_cipher(EVP_des_ede3_cbc());
-	EVP_add_digest(EVP_md5());
-	EVP_add_digest(EVP_sha1());
-	EVP_add_digest(EVP_sha256());
-}
-
 static enum pk_kind kind_of(EVP_PKEY *key)
 {
 	static const struct { const char *group; enum pk_kind kind; } groups[] = {
@@ -91,7 +78,7 @@ static struct pk *rebuild(EVP_PKEY *key, size_t text_len, struct err *err)
 struct pk *pk_from_pem(struct slice text, struct slice pass, struct err *err)
 {
 	bool encrypted = text_has(text, "ENCRYPTED");
-	ready();
+	crypto_ready();
 	if (text.n > TEXT_MAX) {
 		err_set(err, ERR_LIMIT, "the key text is larger than %d bytes", TEXT_MAX);
 		return NULL;
@@ -153,7 +140,6 @@ bool pk_to_pem(const struct pk *pk, enum pk_pem form, struct slice pass, struct 
 	BIO *bio = BIO_new(private ? BIO_s_secmem() : BIO_s_mem());
 	crypto_must(bio != NULL, "PEM");
 	const unsigned char *p;
-	ready();
 	ERR_set_mark();
 	bool ok = write_text(bio, pk, form, pass) || err_set(err, ERR_SYSTEM, "libcrypto could not write the key");
 	ERR_pop_to_mark();

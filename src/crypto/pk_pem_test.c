@@ -5,6 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/mem.h"
+#include "crypto/filecipher.h"
 
 static const struct { enum pk_kind kind; unsigned bits; } kinds[] = {{PK_ED25519, 0}, {PK_P256, 0}, {PK_P384, 0}, {PK_P521, 0}, {PK_RSA, 1024}};
 static const struct { enum pk_pem form; bool private; } forms[] = {
@@ -130,9 +131,20 @@ static void a_public_key_has_no_private_text(void **state)
 	buf_clear(&store);
 }
 
+/* Texts must not depend on what the process did before: every algorithm is fetched already. */
+static void late_is_as_good_as_early(void **state)
+{
+	assert_non_null(filecipher_find(SLICE_LIT("aes256-cbc")));
+	assert_non_null(filecipher_find(SLICE_LIT("3des-cbc")));
+	every_form_comes_back(state);
+	crypto_start();
+	every_form_comes_back(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(late_is_as_good_as_early),       /* first: the ciphers are fetched before any PEM code runs */
 		cmocka_unit_test(every_form_comes_back),
 		cmocka_unit_test(heads_are_the_expected_ones),
 		cmocka_unit_test(other_keys_are_unsupported),
