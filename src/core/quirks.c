@@ -1,6 +1,7 @@
 /* What peers get wrong, by version. Sources: the list of OpenSSH's peer bugs, and peers tried by hand.
  *
- * First match wins. A pattern is a comma list of wildcards over the text behind "SSH-2.0-".
+ * QUIRK_STRICT is only a forecast, for what a server offers before the client's KEXINIT has come: whether
+ * the exchange is strict is what KEXINIT says. First match wins. A pattern is a comma list of wildcards over the text behind "SSH-2.0-".
  */
 #include "core/internal.h"
 
@@ -17,6 +18,13 @@ static const struct quirks quirks[] = {
 	{"OpenSSH_6*", QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
 	{"OpenSSH_7.0*,OpenSSH_7.1*,OpenSSH_7.2*,OpenSSH_7.3*,OpenSSH_7.4*,OpenSSH_7.5*,OpenSSH_7.6*,OpenSSH_7.7*",
 		QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
+	/* Distributions that put strict kex into what they had. */
+	{"OpenSSH_9.2p1 Debian-2,OpenSSH_9.2p1 Debian-2+deb12u1,OpenSSH_8.4p1 Debian-5,OpenSSH_8.4p1 Debian-5+deb11u1,"
+		"OpenSSH_8.4p1 Debian-5+deb11u2", QUIRK_EOW | ZERO},
+	{"OpenSSH_9.2p1 Debian-2+deb12u*,OpenSSH_8.4p1 Debian-5+deb11u*,OpenSSH_8.9p1 Ubuntu-3ubuntu0.6,"
+		"OpenSSH_8.9p1 Ubuntu-3ubuntu0.7,OpenSSH_8.9p1 Ubuntu-3ubuntu0.8,OpenSSH_8.9p1 Ubuntu-3ubuntu0.9,"
+		"OpenSSH_8.9p1 Ubuntu-3ubuntu0.1?,OpenSSH_8.2p1 Ubuntu-4ubuntu0.11,OpenSSH_8.2p1 Ubuntu-4ubuntu0.12,"
+		"OpenSSH_8.2p1 Ubuntu-4ubuntu0.13", QUIRK_EOW | QUIRK_STRICT | ZERO},
 	{"OpenSSH_7*,OpenSSH_8*", QUIRK_EOW | ZERO},
 	{"OpenSSH_9.0*,OpenSSH_9.1*,OpenSSH_9.2*,OpenSSH_9.3*,OpenSSH_9.4*,OpenSSH_9.5*", QUIRK_EOW | ZERO},
 	{"OpenSSH*", QUIRK_EOW | QUIRK_STRICT | ZERO},      /* strict kex since 9.6 */
