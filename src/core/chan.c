@@ -212,6 +212,15 @@ void chan_close(struct ssh *ssh, uint32_t id)
 		c->close_wanted = true;
 	else
 		send_close(ssh, c);
+	if (c->in == IN_CLOSED)
+		mux_gone(ssh, c);
+}
+
+void chan_last_word(struct ssh *ssh, uint32_t id)
+{
+	struct chan *c = mux_find(ssh, id);
+	if (c)
+		c->last_word = true;
 }
 
 bool on_channel_eof(struct ssh *ssh, struct slice payload)
@@ -234,7 +243,7 @@ bool on_channel_eof(struct ssh *ssh, struct slice payload)
 	return true;
 }
 
-/* The peer hears and says nothing more: our CLOSE follows at once. */
+/* The peer hears and says nothing more: our CLOSE follows at once, unless the owner has still something to tell. */
 bool on_channel_close(struct ssh *ssh, struct slice payload)
 {
 	struct msg_channel_id msg;
@@ -248,9 +257,14 @@ bool on_channel_close(struct ssh *ssh, struct slice payload)
 	if (c->stage != CHAN_LIVE)
 		return ssh_die(ssh, REASON_PROTOCOL_ERROR, "CHANNEL_CLOSE before channel %u was confirmed", c->id), false;
 	chan_in(ssh, c, IN_CLOSED);
+	event_push(ssh, EV_CLOSE)->chan = c->id;
+	if (c->last_word && c->out != OUT_CLOSED) {
+		if (c->out != OUT_EOF)
+			chan_out(ssh, c, OUT_EOF);
+		return true;
+	}
 	if (c->out != OUT_CLOSED)
 		send_close(ssh, c);
-	event_push(ssh, EV_CLOSE)->chan = c->id;
 	mux_gone(ssh, c);
 	return true;
 }

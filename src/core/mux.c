@@ -52,6 +52,10 @@ struct chan *mux_peer_find(struct ssh *ssh, uint32_t id)
 	struct chan *c = slot(ssh->mux, id);
 	if (!c)
 		ssh_die(ssh, REASON_PROTOCOL_ERROR, "message for channel %u, which does not exist", id);
+	else if (c->in == IN_CLOSED) {
+		ssh_die(ssh, REASON_PROTOCOL_ERROR, "message for channel %u, which the peer has closed", id);
+		return NULL;
+	}
 	return c;
 }
 

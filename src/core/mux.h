@@ -55,6 +55,7 @@ struct chan {
 	bool dropping;                                      /* the endpoint takes no more: data is counted and passed over */
 	bool blocked, ready;                                /* chan_space had nothing; in the ready list */
 	bool close_wanted;                                  /* before the confirmation */
+	bool last_word;                                     /* our CLOSE never follows the peer's by itself */
 	void *arg;
 	char type[40];
 	uint32_t window_out, packet_out;

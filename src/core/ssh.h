@@ -74,7 +74,7 @@ enum ssh_event_kind {
 	EV_REQUEST,        /* chan, name, want_reply, data; chan_reply if want_reply */
 	EV_REPLY,          /* chan, ok, name: to our request, in the order they were sent */
 	EV_EOF,            /* chan: the peer sends no more data */
-	EV_CLOSE,          /* chan is gone: CLOSE went both ways; chan_arg works until the next ssh_next */
+	EV_CLOSE,          /* chan is gone: CLOSE went both ways; chan_arg works until the next ssh_next. See chan_last_word */
 	EV_GLOBAL,         /* name, want_reply, data; ssh_global_reply if want_reply */
 	EV_GLOBAL_REPLY,   /* ok, data, name */
 	EV_PONG,           /* number: milliseconds of the round trip */
@@ -130,6 +130,9 @@ void chan_commit(struct ssh *, size_t n);                   /* n bytes filled fr
 size_t chan_write(struct ssh *, uint32_t chan, enum chan_stream, struct slice data);   /* copies; how much was taken */
 void chan_consumed(struct ssh *, uint32_t chan, size_t n);  /* the endpoint took n bytes: WINDOW_ADJUST follows when due */
 void chan_eof(struct ssh *, uint32_t chan);                 /* after data still waiting */
+/* A command's end is to be told after the peer's CLOSE too: then EV_CLOSE means only that the peer hears no data and
+ * says nothing more; requests still leave, and chan is gone with our chan_close. */
+void chan_last_word(struct ssh *, uint32_t chan);
 void chan_close(struct ssh *, uint32_t chan);               /* what still comes is passed over until EV_CLOSE; before the confirmation: when that is there */
 void chan_stop(struct ssh *, uint32_t chan);                /* the endpoint takes no more: eow@openssh.com where known, what still comes is passed over */
 void chan_set_arg(struct ssh *, uint32_t chan, void *arg);  /* the owner's own pointer */

@@ -137,6 +137,7 @@ static const struct field fields_frame_reply[] = {
 };
 static const struct field fields_frame_closed[] = {
 	F(frame_closed, U32, chan),
+	F(frame_closed, BOOL, tell_exit),
 	{0},
 };
 static const struct field fields_frame_exit[] = {

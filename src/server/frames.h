@@ -94,7 +94,7 @@ struct frame_open { uint32_t chan; };
 struct frame_request { uint32_t chan; struct slice name; bool want_reply; struct slice data; };
 enum frame_reply_kind { REPLY_OPEN, REPLY_REQUEST, REPLY_STARTED_TTY, REPLY_STARTED };   /* STARTED: descriptors are there */
 struct frame_reply { uint32_t chan; uint8_t kind; bool ok, want_reply; struct slice text; };
-struct frame_closed { uint32_t chan; };
+struct frame_closed { uint32_t chan; bool tell_exit; };
 struct frame_exit { uint32_t chan; bool by_signal, core; uint32_t code; struct slice signal; };
 
 extern const struct msg_desc frame_init_desc, frame_ready_desc, frame_forked_desc, frame_connection_desc, frame_authed_desc,

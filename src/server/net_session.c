@@ -84,20 +84,33 @@ static void forget(struct net *n, struct net_session *s)
 	mem_free(s);
 }
 
+static void finish(struct net *n, struct net_session *s)
+{
+	chan_close(n->ssh, s->chan);
+	forget(n, s);
+}
+
+/* Clients may close at the end of the output and still want to hear how the command ended (OpenSSH's master does). */
 void net_session_closed(struct net *n, uint32_t chan)
 {
 	struct net_session *s = find(n, chan);
 	if (s == NULL)
 		return;
-	if (!net_to_user(n, FRAME_CLOSED, &(struct frame_closed){chan}))
+	bool waits = s->endpoint && !s->exited;
+	if (!net_to_user(n, FRAME_CLOSED, &(struct frame_closed){chan, waits}))
 		loop_stop(n->loop);
-	forget(n, s);
+	s->endpoint = NULL;                                 /* its drive ends it */
+	s->closed = true;
+	if (!waits)
+		finish(n, s);
 }
 
 /* The channel ends when the command has ended and its output is sent (as OpenSSH: either may come first). */
 static void close_if_done(struct net *n, struct net_session *s)
 {
-	if (s->exited && (s->endpoint == NULL || endpoint_sources_ended(s->endpoint)))
+	if (s->closed)
+		finish(n, s);
+	else if (s->exited && (s->endpoint == NULL || endpoint_sources_ended(s->endpoint)))
 		chan_close(n->ssh, s->chan);
 }
 
@@ -132,6 +145,7 @@ static bool attach(struct net *n, struct net_session *s, struct frame *f, bool t
 	}
 	tune(n, tty);
 	s->endpoint = endpoint_attach(n->drive, s->chan, &setup);
+	chan_last_word(n->ssh, s->chan);
 	if (s->early.len) {
 		endpoint_say(s->endpoint, STREAM_OUT, buf_slice(&s->early));
 		chan_consumed(n->ssh, s->chan, s->early.len);

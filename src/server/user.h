@@ -25,7 +25,7 @@ struct user_session {
 	struct user *user;
 	uint32_t chan;
 	pid_t pid;                                          /* 0: nothing runs */
-	bool open, started, subsystem, forced, has_pty;
+	bool open, tell_exit, started, subsystem, forced, has_pty;   /* tell_exit: though no longer open */
 	struct pty pty;
 	char *term;
 	struct user_env env;                                /* what the client sent and AcceptEnv took */

@@ -176,7 +176,7 @@ static void on_exit_child(void *arg, pid_t pid, int status)
 	} else {
 		e.code = (uint32_t)WEXITSTATUS(status);
 	}
-	if (s->open && !priv_send_msg(&s->user->net, FRAME_EXIT, &frame_exit_desc, &e, NULL, 0))
+	if ((s->open || s->tell_exit) && !priv_send_msg(&s->user->net, FRAME_EXIT, &frame_exit_desc, &e, NULL, 0))
 		log_debug("the network process is gone");
 	drop_pty(s);
 	if (!s->open)
@@ -362,6 +362,7 @@ static bool on_closed(struct user *u, struct frame *f)
 	log_verbose("Close session: user %s from %s port %u id %u", text_show(u->rights.user), text_show(u->rights.client_ip),
 		u->rights.client_port, s->chan);
 	s->open = false;
+	s->tell_exit = q.tell_exit;
 	drop_pty(s);
 	if (s->pid == 0)
 		forget(s);
