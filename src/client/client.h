@@ -35,7 +35,7 @@ struct client {
 	struct login *login;
 	struct session *session;
 	struct loop_timer deadline;                         /* ConnectTimeout */
-	bool no_guess, logged_in, retry, over;
+	bool no_guess, logged_in, retry, over, kexed;
 	int status;                                         /* exit status of the program; -1: not known yet */
 	char over_text[600];
 };
@@ -44,6 +44,10 @@ struct client {
 bool config_load(struct client *, const struct ssh_options *, struct err *) MUST_CHECK;
 bool config_expand(struct client *, struct err *) MUST_CHECK;   /* tokens, ~ and ${} of paths; user and host checked */
 char *config_path(struct client *, const char *keyword, const char *value, struct err *);   /* owned; NULL: error */
+
+bool config_permits(const struct client *, struct err *) MUST_CHECK;   /* nothing in the configuration forbids to connect */
+void config_show(struct client *, struct buf *);           /* as `ssh -G`, with what user, host and ~ came to */
+void config_local_command(struct client *);                /* LocalCommand, where it is permitted */
 
 /* connect.c: fills in, out, peer, proxy. */
 bool connect_to(struct client *, struct err *) MUST_CHECK;

@@ -81,8 +81,8 @@ char *config_path(struct client *c, const char *keyword, const char *value, stru
 	return path;
 }
 
-/* Match exec: the user's shell decides by its exit status (ssh_config(5)). */
-static bool exec_matches(const char *command)
+/* The user's shell runs it and is waited for; a quiet one has no input and no output. True: exit status 0. */
+static bool run_shell(const char *keyword, const char *command, bool quiet)
 {
 	const char *shell = getenv("SHELL");
 	if (shell == NULL || shell[0] == 0)
@@ -90,12 +90,12 @@ static bool exec_matches(const char *command)
 	const char *const argv[] = {shell, "-c", command, NULL};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const struct fd_map map[] = {{null, 0}, {null, 1}};
-	struct proc_spawn spawn = {.path = shell, .argv = argv, .fds = map, .nfds = null < 0 ? 0 : 2};
+	struct proc_spawn spawn = {.path = shell, .argv = argv, .fds = map, .nfds = null < 0 || !quiet ? 0 : 2};
 	struct err e;
 	struct proc_exit end = {.code = 1};
 	pid_t pid = proc_spawn(&spawn, NULL, &e);
 	if (pid < 0)
-		log_error("Match exec: %s", e.text);
+		log_error("%s: %s", keyword, e.text);
 	else
 		proc_wait(pid, true, &end);
 	if (null >= 0)
@@ -103,12 +103,70 @@ static bool exec_matches(const char *command)
 	return pid > 0 && !end.by_signal && end.code == 0;
 }
 
+/* Tokens while the files are still being read: with what is known so far. */
+static char *expand_early(const struct client *c, struct ssh_load *l, const char *keyword, const char *text, struct err *e)
+{
+	const struct ssh_conf *so_far = ssh_load_conf(l);
+	struct client now = *c;
+	char *user = mem_str(so_far->user ? so_far->user : c->local_user), *host = ssh_load_host(l);
+	now.conf = *so_far;
+	now.port = so_far->port > 0 ? (unsigned)so_far->port : 22;
+	now.user = user;
+	now.host = host;
+	char *out = expand(&now, keyword, text, e);
+	mem_free(user);
+	mem_free(host);
+	return out;
+}
+
+/* Match exec: the exit status decides (ssh_config(5)). */
+static bool exec_matches(struct client *c, struct ssh_load *l, const char *text)
+{
+	struct err e = {0};
+	char *command = expand_early(c, l, "Match", text, &e);
+	bool ok = command && run_shell("Match exec", command, true);
+	if (command == NULL)
+		log_error("%s", e.text);
+	mem_free(command);
+	return ok;
+}
+
+void config_local_command(struct client *c)
+{
+	struct err e = {0};
+	if (!c->conf.permit_local_command || !c->conf.local_command)
+		return;
+	char *command = expand(c, "LocalCommand", c->conf.local_command, &e);
+	if (command == NULL)
+		log_error("%s", e.text);
+	else if (!run_shell("LocalCommand", command, false))
+		log_debug("LocalCommand did not end with 0");
+	mem_free(command);
+}
+
+bool config_permits(const struct client *c, struct err *e)
+{
+	const struct conf_key *unmet = conf_unmet(&ssh_table, &c->conf);
+	if (c->conf.refuse_connection)
+		return err_set(e, ERR_DENIED, "%s: the configuration refuses the connection: %s", c->typed, c->conf.refuse_connection);
+	if (unmet)
+		return err_set(e, ERR_UNSUPPORTED, "%s: %s is not built yet, so no host can be accepted; take it out of the configuration",
+			c->typed, unmet->name);
+	return true;
+}
+
 static void give_include(struct client *c, struct ssh_load *l, const struct conf_ask *ask)
 {
 	struct err e = {0};
 	bool user = ask->user;
-	const char *slash = ask->text[0] == '/' || ask->text[0] == '~' ? "" : user ? "~/.ssh/" : PATH_ETC "/";
-	char *pattern = mem_fmt("%s%s", slash, ask->text), *path = file_expand(pattern, c->home, &e);
+	char *wanted = expand_early(c, l, "Include", ask->text, &e);
+	if (wanted == NULL) {
+		log_error("%s line %u: %s", ask->file, ask->line, e.text);
+		return;
+	}
+	const char *slash = wanted[0] == '/' || wanted[0] == '~' ? "" : user ? "~/.ssh/" : PATH_ETC "/";
+	char *pattern = mem_fmt("%s%s", slash, wanted), *path = file_expand(pattern, c->home, &e);
+	mem_free(wanted);
 	struct file_list files = {0};
 	struct file_policy policy = {user ? FILE_FOLLOW | FILE_OWNED | FILE_NO_OTHER_WRITERS : FILE_FOLLOW, getuid(), CONF_TEXT_MAX};
 	if (path && file_glob(path, &files, &e)) {
@@ -137,7 +195,7 @@ static bool run_load(struct client *c, struct ssh_load *l, struct err *e)
 		case CONF_ERROR: log_error("%s", ask.text); break;
 		case CONF_WARN: log_at(ask.quiet ? LOG_LEVEL_DEBUG1 : LOG_LEVEL_INFO, "%s", ask.text); break;
 		case CONF_INCLUDE: give_include(c, l, &ask); break;
-		case CONF_EXEC: ssh_load_exec(l, exec_matches(ask.text)); break;
+		case CONF_EXEC: ssh_load_exec(l, exec_matches(c, l, ask.text)); break;
 		}
 	}
 }
@@ -220,7 +278,7 @@ bool config_load(struct client *c, const struct ssh_options *o, struct err *e)
 			if (strncmp(o->set[i], "SessionType=", 12) == 0 && strcmp(o->set[i] + 12, sessions[k]) == 0)
 				ctx.session_type = sessions[k];
 	struct ssh_load *l = ssh_load_new(&ctx, NULL);
-	bool ok = set_options(l, o, e) && load_files(c, l, o, e);
+	bool ok = set_options(l, o, e) && run_load(c, l, e) && load_files(c, l, o, e);
 	if (ok && ssh_load_wants_final(l)) {
 		ssh_load_second(l, o->host, false);
 		ok = load_files(c, l, o, e);
@@ -229,6 +287,23 @@ bool config_load(struct client *c, const struct ssh_options *o, struct err *e)
 		ssh_load_finish(l, &c->conf);
 	ssh_load_free(l);
 	return ok;
+}
+
+static void replace(char **field, char *with)
+{
+	mem_free(*field);
+	*field = with;
+}
+
+void config_show(struct client *c, struct buf *out)
+{
+	struct conf_list *known = &c->conf.user_known_hosts_file;
+	replace(&c->conf.user, mem_str(c->user));
+	replace(&c->conf.hostname, mem_str(c->host));
+	for (size_t i = 0; i < known->n; i++)
+		if (known->v[i][0] == '~' && known->v[i][1] == '/')
+			replace(&known->v[i], mem_fmt("%s%s", c->home, known->v[i] + 1));
+	ssh_conf_dump(&c->conf, c->typed, out);
 }
 
 static bool refuse_strange(const char *what, const char *text, struct err *e)

@@ -97,6 +97,7 @@ static void on_authed(struct client *c, const struct ssh_event *ev)
 	c->login = NULL;
 	if (c->conf.fork_after_authentication)
 		go_background(c);
+	config_local_command(c);
 	if (c->conf.session_type == CONF_SESSION_NONE)
 		return;
 	session_start(c->session);
@@ -112,6 +113,20 @@ static void on_ask(struct client *c, const struct ask *ask)
 	ssh_answer(c->ssh, &a);
 }
 
+/* Hybrids with ML-KEM or NTRU Prime are the exchanges that a quantum computer cannot break afterwards. */
+static void on_kexed(struct client *c)
+{
+	const char *kex = ssh_names(c->ssh)->kex;
+	loop_timer_stop(&c->deadline);
+	if (c->kexed || c->conf.warn_weak_crypto != CONF_WEAK_YES || strstr(kex, "mlkem") || strstr(kex, "sntrup")) {
+		c->kexed = true;
+		return;
+	}
+	c->kexed = true;
+	log_info("** WARNING: %s is no post-quantum key exchange: who records this session may be able to read it one day. "
+		"The server should be upgraded; WarnWeakCrypto no-pq-kex silences this.", kex);
+}
+
 static void on_event(void *owner, const struct ssh_event *ev)
 {
 	struct client *c = owner;
@@ -119,7 +134,7 @@ static void on_event(void *owner, const struct ssh_event *ev)
 		return;
 	switch (ev->kind) {
 	case EV_TRACE: log_at(ev->level, "%.*s", (int)ev->text.n, (const char *)ev->text.p); break;
-	case EV_KEXED: loop_timer_stop(&c->deadline); break;
+	case EV_KEXED: on_kexed(c); break;
 	case EV_ASK: on_ask(c, &ev->ask); break;
 	case EV_BANNER: on_banner(ev->text); break;
 	case EV_AUTHED: on_authed(c, ev); break;

@@ -16,7 +16,7 @@
 
 static const struct conf_key keys[] = {
 	{"Host", NULL, .state = CONF_BLOCK, .help = "Starts a block for hosts whose name as typed matches a pattern."},
-	{"Match", NULL, .state = CONF_BLOCK, .help = "Starts a block for connections that meet all criteria."},
+	{"Match", NULL, .state = CONF_BLOCK, .tokens = TOKENS_HOME, .help = "Starts a block for connections that meet all criteria."},
 	{"Include", NULL, .state = CONF_BLOCK, .flags = CONF_ENV, .tokens = TOKENS_HOME, .help = "Reads other files at this place."},
 	{"User", &CT_STRING, O(user), BUILT, .flags = CONF_ENV, .tokens = "dhijkLlnpu", .help = "Name to log in as."},
 	{"Hostname", &CT_STRING, O(hostname), BUILT, .tokens = "h", .help = "Name or address to connect to."},
@@ -87,7 +87,7 @@ static const struct conf_key keys[] = {
 		.help = "A channel's window grows to this at most."},
 
 	{"BindAddress", &CT_STRING, O(bind_address), BUILT, .help = "Address to connect from."},
-	{"BindInterface", &CT_STRING, O(bind_interface), LATER, .help = "Interface to connect from."},
+	{"BindInterface", &CT_STRING, O(bind_interface), BUILT, .help = "Interface to connect from."},
 	{"Ciphers", &CT_ALGS, O(ciphers), BUILT, .dflt = algs_cipher, .min = CONF_ALGS_CIPHER, .help = "Ciphers, best first."},
 	{"ControlPath", &CT_STRING, O(control_path), LATER, ANY, .flags = CONF_NONE | CONF_ENV, .dflt = "none", .tokens = TOKENS_HOME,
 		.help = "Socket of the shared connection."},

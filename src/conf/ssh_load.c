@@ -67,6 +67,12 @@ struct ssh_conf *ssh_load_conf(struct ssh_load *l)
 	return &l->conf;
 }
 
+char *ssh_load_host(const struct ssh_load *l)
+{
+	struct ssh_match_view view = {l->ctx, &l->conf, l->final, l->canonical};
+	return ssh_match_host(&view);
+}
+
 void ssh_load_second(struct ssh_load *l, const char *host, bool canonical)
 {
 	l->final = true;

@@ -41,6 +41,7 @@ bool ssh_load_failed(const struct ssh_load *);             /* some line was an e
 bool ssh_load_wants_final(const struct ssh_load *);        /* Match final was seen */
 /* Second pass: `host` is the name after canonicalisation (or as before), canonical says whether it was done. */
 void ssh_load_second(struct ssh_load *, const char *host, bool canonical);
+char *ssh_load_host(const struct ssh_load *);              /* with HostName as it stands; owned */
 struct ssh_conf *ssh_load_conf(struct ssh_load *);         /* what is known so far, without defaults; borrowed */
 void ssh_load_finish(struct ssh_load *, struct ssh_conf *out);   /* moves it out, with defaults */
 

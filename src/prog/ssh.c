@@ -76,13 +76,15 @@ static int run(struct client *c, const struct ssh_options *o, struct err *e)
 	if (!config_expand(c, e))
 		return fail(e);
 	if (o->print_config) {
-		ssh_conf_dump(&c->conf, c->typed, &out);
+		config_show(c, &out);
 		return print(STDOUT_FILENO, &out);
 	}
 	if (c->conf.session_type == CONF_SESSION_SUBSYSTEM && c->command == NULL) {
 		err_set(e, ERR_USAGE, "You must specify a subsystem to invoke: ssh -s host subsystem");
 		return fail(e);
 	}
+	if (!config_permits(c, e))
+		return fail(e);
 	choose_tty(c);
 	return client_run(c);
 }

@@ -8,9 +8,12 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 GOOD = {
-    'doc/LAYERS': 'base:\nwire: base\nserver: base wire\nprog: *\n',
+    'doc/LAYERS': 'base:\nwire: base\nserver: base wire\nconf: base\nclient: base conf\nprog: *\n',
     'src/base/a.h': '#ifndef BASE_A_H\n#define BASE_A_H\nint a(void);\n#endif\n',
     'src/wire/b.c': '#include "base/a.h"\nint b(void);\nint b(void)\n{\n\treturn a();\n}\n',
+    'src/conf/ssh_keys.c': '{"Alpha", &CT_INT, O(alpha), BUILT},\n{"Beta", &CT_INT, O(beta), LATER},\n',
+    'src/conf/sshd_keys.c': '',
+    'src/client/c.c': 'int f(struct x *c);\nint f(struct x *c)\n{\n\treturn c->alpha;\n}\n',
     'src/prog/x.c': '#include "base/a.h"\nint main(void)\n{\n\treturn 0;\n}\n',
 }
 BAD = [
@@ -24,6 +27,7 @@ BAD = [
     ('check-words', 'src/wire/c.c', '#ifdef __linux__\n#endif\n'),
     ('check-words', 'src/wire/c.c', 'typedef struct x y;\n'),
     ('check-headers', 'src/base/d.h', 'int f(struct nothing, uint8_t);\n'),
+    ('check-keywords', 'src/conf/sshd_keys.c', '{"Alpha", &CT_INT, O(alpha),\n\tBUILT},\n'),
     ('check-unowned', 'src/wire/c.c', '/* TO' + 'DO later */\n'),
     ('check-unowned', 'src/wire/c_test.c', 'void f(void) { sleep' + '(1); }\n'),
 ]
