@@ -1,6 +1,8 @@
 """Servers and clients to compare: Hawser and Debian's OpenSSH, each with fresh keys in one private folder."""
+import getpass
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import time
@@ -55,9 +57,27 @@ def pss_of(pids):
     return total
 
 
+class Login:
+    """Whom to log in as: a throw-away user with an empty home where we are root (start files of shells cost more than SSH), else ourselves."""
+
+    def __init__(self, folder):
+        self.name, self.made = getpass.getuser(), False
+        if os.getuid() == 0:
+            home, self.name = folder / 'home', f'hawser{os.getpid()}'
+            folder.chmod(0o755)
+            subprocess.run(['useradd', '-M', '-d', str(home), '-s', '/bin/sh', '-p', '*', self.name], check=True)
+            self.made = True
+            home.mkdir()
+            shutil.chown(home, self.name)
+
+    def remove(self):
+        if self.made:
+            subprocess.run(['userdel', self.name], check=False, stderr=subprocess.DEVNULL)
+
+
 class Peer:
-    def __init__(self, name, folder, ssh, sshd, keygen, extra=''):
-        self.name, self.folder, self.ssh, self.sshd = name, folder, ssh, sshd
+    def __init__(self, name, folder, login, ssh, sshd, keygen, extra=''):
+        self.name, self.folder, self.login, self.ssh, self.sshd = name, folder, login, ssh, sshd
         folder.mkdir(parents=True)
         self.key, host = folder / 'user', folder / 'host'
         for path in (self.key, host):
@@ -83,7 +103,7 @@ class Peer:
 
     def command(self, *remote, port=None, options=()):
         return [self.ssh, '-F', 'none', '-T', '-p', str(port or self.port), '-i', str(self.key), '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none',
-                '-o', f'UserKnownHostsFile={self.known}', '-o', 'GlobalKnownHostsFile=/dev/null', '-o', 'BatchMode=yes', *options, '127.0.0.1', *remote]
+                '-o', f'UserKnownHostsFile={self.known}', '-o', 'GlobalKnownHostsFile=/dev/null', '-o', 'BatchMode=yes', *options, f'{self.login.name}@127.0.0.1', *remote]
 
     def stop(self):
         self.server.terminate()
