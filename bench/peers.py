@@ -79,9 +79,10 @@ class Peer:
     def __init__(self, name, folder, login, ssh, sshd, keygen, extra=''):
         self.name, self.folder, self.login, self.ssh, self.sshd = name, folder, login, ssh, sshd
         folder.mkdir(parents=True)
-        self.key, host = folder / 'user', folder / 'host'
+        self.key, host = folder.parent / 'user', folder.parent / 'host'  # the same for all peers, so that any client fits any server
         for path in (self.key, host):
-            subprocess.run([keygen, '-q', '-t', 'ed25519', '-N', '', '-f', str(path)], check=True)
+            if not path.exists():
+                subprocess.run([keygen, '-q', '-t', 'ed25519', '-N', '', '-f', str(path)], check=True)
         self.port = free_port()
         config = folder / 'sshd_config'
         config.write_text(f'Port {self.port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile {folder}/pid\nStrictModes no\nUsePAM no\n'

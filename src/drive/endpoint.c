@@ -145,7 +145,7 @@ void endpoint_data(struct endpoint *e, const struct ssh_event *ev)
 		return;
 	}
 	if (s->nslices == SLICES)
-		flush_sink(e, ev->stream);
+		flush_sink(e, (int)ev->stream);
 	if (!s->open)
 		return;
 	s->slices[s->nslices++] = (struct iovec){.iov_base = (void *)(uintptr_t)ev->data.p, .iov_len = ev->data.n};
