@@ -44,7 +44,9 @@ static const char *peer_text(struct client *c)
 
 static void on_over(struct client *c, const struct ssh_event *ev)
 {
-	if (!c->logged_in && !c->no_guess && ssh_guess_failed(c->ssh)) {
+	if (session_draining(c->session))
+		return;                                     /* the command is done; its output is still going out */
+	if (!c->no_guess && ssh_guess_failed(c->ssh)) {
 		log_debug("the peer could not follow our guess of its choices (%s); once more without", text_show(ev->text));
 		c->retry = true;
 		client_over(c, 255, "%s", "");
@@ -172,6 +174,7 @@ static struct ssh *make_ssh(struct client *c, const char *host_keys)
 		.role = SSH_CLIENT, .software = software, .user = c->user, .now = loop_now(c->loop),
 		.algs = {f->kex_algorithms, host_keys, f->ciphers, f->ciphers, f->macs, f->macs, comp, comp},
 		.guess = !c->no_guess && hostkey_is_known(c), .no_pipeline = c->no_guess,
+		.hostbound = f->pubkey_authentication != CONF_PUBKEY_UNBOUND,
 		.rekey_bytes = f->rekey_limit.bytes, .rekey_ms = f->rekey_limit.seconds * 1000,
 		.keepalive_ms = (uint64_t)f->server_alive_interval * 1000, .keepalive_count = (uint32_t)f->server_alive_count_max,
 		.window_max = f->channel_window_max > UINT32_MAX ? UINT32_MAX : (uint32_t)f->channel_window_max,

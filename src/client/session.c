@@ -281,6 +281,11 @@ void session_closed(struct session *s)
 	client_over(s->c, s->status < 0 ? 255 : s->status, "%s", "");
 }
 
+bool session_draining(const struct session *s)
+{
+	return s && !s->open && s->endpoint;
+}
+
 void session_ended(struct session *s, bool sink)
 {
 	if (!sink || !s->open)

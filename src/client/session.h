@@ -19,6 +19,7 @@ void session_start(struct session *);                      /* opens the channel 
 void session_free(struct session *);                       /* gives terminal and descriptors their modes back */
 bool session_event(struct session *, const struct ssh_event *);   /* false: not of this session */
 void session_closed(struct session *);
+bool session_draining(const struct session *);              /* the channel is gone, its last bytes wait for our standard output */
 void session_ended(struct session *, bool sink);
 void session_break(struct session *);
 

@@ -47,10 +47,10 @@ static struct endpoint *endpoint_of(struct drive *d, uint32_t chan)
 
 static void close_endpoint(struct drive *d, struct endpoint *e)
 {
+	(void)d;
 	endpoint_flush_slices(e);
-	if (d->ops->closed)
-		d->ops->closed(d->owner, e, e->setup.arg);
-	e->dead = true;
+	e->dead = e->tell_closed = true;
+	endpoint_watch(e);                                  /* sources rest; sinks get what is left */
 }
 
 static void free_dead(struct drive *d)
@@ -63,6 +63,8 @@ static void free_dead(struct drive *d)
 			continue;
 		}
 		*at = e->next;
+		if (e->tell_closed && d->ops->closed)
+			d->ops->closed(d->owner, e, e->setup.arg);
 		endpoint_free(e);
 	}
 }

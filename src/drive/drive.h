@@ -22,7 +22,7 @@ struct endpoint;
 
 struct drive_ops {
 	void (*event)(void *owner, const struct ssh_event *);      /* everything but NEED_INPUT and data, EOF, WRITABLE of endpoints */
-	/* An endpoint's channel is gone (EV_CLOSE); it is freed right after this call. */
+	/* An endpoint's channel is gone (EV_CLOSE) and its sinks took everything; it is freed right after this call. */
 	void (*closed)(void *owner, struct endpoint *, void *arg);
 	/* All sources have ended (what was read is on its way; EOF is sent unless hold_eof), or a sink broke. */
 	void (*ended)(void *owner, struct endpoint *, void *arg, bool sink);

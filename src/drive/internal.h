@@ -26,7 +26,7 @@ struct endpoint {
 	struct endpoint_setup setup;
 	struct source source[2];
 	struct sink sink[2];
-	bool paused, told_sources, eof_sent, dirty, dead;
+	bool paused, told_sources, eof_sent, dirty, dead, tell_closed;
 };
 struct drive {
 	struct loop *loop;
