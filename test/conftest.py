@@ -53,7 +53,7 @@ class Server:
         if defaults:
             lines += f'AuthorizedKeysFile {self.authorized}\nStrictModes no\nUsePAM no\nLogLevel VERBOSE\nPerSourcePenalties no\n'
         self.config = folder / 'sshd_config'
-        head, match, rest = config.partition('\nMatch')
+        head, match, rest = ('\n' + config).partition('\nMatch')
         self.config.write_text(head + '\n' + lines + match + rest + '\n')
         if user:
             for p in [folder, *folder.iterdir()]:

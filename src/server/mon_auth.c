@@ -26,11 +26,10 @@ void mon_log_auth(struct monitor *m, const char *word, enum mon_method method, c
 	const struct mon_login *l = &m->login;
 	bool loud = strcmp(word, "Accepted") == 0 || !l->allowed || method == METHOD_PASSWORD ||
 		l->failures >= (unsigned)m->conf.max_auth_tries / 2;
-	if (strcmp(word, "Postponed") == 0)
-		loud = false;
-	log_at(loud ? LOG_LEVEL_INFO : LOG_LEVEL_VERBOSE, "%s %s%s%s for %s%s from %s port %u ssh2%s%s", word,
+	bool postponed = strcmp(word, "Postponed") == 0;
+	log_at(loud && !postponed ? LOG_LEVEL_INFO : LOG_LEVEL_VERBOSE, "%s %s%s%s for %s%s from %s port %u ssh2%s%s%s", word,
 		mon_method_name(method), sub ? "/" : "", sub ? sub : "", l->allowed ? "" : "invalid user ",
-		text_show(slice_str(l->user)), m->peer.addr, m->peer.port, info ? ": " : "", info ? info : "");
+		text_show(slice_str(l->user)), m->peer.addr, m->peer.port, info ? ": " : "", info ? info : "", postponed ? " [preauth]" : "");
 }
 
 /* A failure is told no earlier than a time that depends on the user's name and our secret only, so that the answer's
@@ -165,7 +164,9 @@ bool mon_conclude(struct monitor *m, const struct mon_result *r)
 	}
 	if (ok || partial)
 		note_method(m, r);
-	if (r->method != METHOD_NONE || ok || m->login.requests > 1)
+	/* Whose name is wrong is told once; after that only what was really tried. */
+	bool tried = m->login.allowed ? r->method != METHOD_NONE : r->method == METHOD_PASSWORD || r->method == METHOD_KBDINT;
+	if (tried || ok)
 		mon_log_auth(m, ok ? "Accepted" : partial ? "Partial" : "Failed", r->method, r->sub, r->info);
 	return ok ? tell_success(m, r) : tell_failure(m, r, partial);
 }

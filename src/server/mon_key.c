@@ -51,6 +51,14 @@ static bool size_fits(const struct monitor *m, const struct attempt *a)
 	return a->alg->kind != PK_RSA || keycheck_key(&s) == VERDICT_VERIFIED;
 }
 
+static bool authorized(struct monitor *m, struct attempt *a, struct keycheck_grant *grant)
+{
+	if (!keycheck_authorized(m, a->blob, grant))
+		return false;
+	log_verbose("Accepted key %s found at %s", buf_cstr(&a->info), grant->file);
+	return true;
+}
+
 /* RFC 4252, section 7: would a signature by this key be of use? */
 bool mon_on_key_ok(void *server, const void *msg, struct frame *f)
 {
@@ -62,7 +70,7 @@ bool mon_on_key_ok(void *server, const void *msg, struct frame *f)
 	(void)msg;
 	if (!msg_decode_body(ask_row(ASK_KEY_OK)->ask, &r, &ask) || !get_end(&r) || !mon_begin(m, ask.user))
 		return false;
-	bool yes = may_try(m, ask.algorithm, ask.blob, &a) && keycheck_authorized(m, ask.blob, &grant) && size_fits(m, &a);
+	bool yes = may_try(m, ask.algorithm, ask.blob, &a) && authorized(m, &a, &grant) && size_fits(m, &a);
 	keycheck_grant_clear(&grant);
 	bool ok;
 	if (yes) {
@@ -101,7 +109,6 @@ static void keep_grant(struct monitor *m, struct keycheck_grant *g, const char *
 	l->key = g->match;
 	l->has_key_grant = true;
 	g->match = (struct authkeys_match){.store = BUF_INIT(0), .why = BUF_INIT(0)};
-	log_debug("Accepted key %s found at %s", info, g->file);
 }
 
 bool mon_on_verify(void *server, const void *msg, struct frame *f)
@@ -115,7 +122,7 @@ bool mon_on_verify(void *server, const void *msg, struct frame *f)
 	if (!msg_decode_body(ask_row(ASK_VERIFY)->ask, &r, &ask) || !get_end(&r) || !mon_begin(m, ask.user))
 		return false;
 	struct mon_result result = {.asked = ASK_VERIFY, .method = METHOD_PUBLICKEY};
-	result.ok = may_try(m, ask.algorithm, ask.blob, &a) && keycheck_authorized(m, ask.blob, &grant) && signature_good(m, &ask, &a);
+	result.ok = may_try(m, ask.algorithm, ask.blob, &a) && authorized(m, &a, &grant) && signature_good(m, &ask, &a);
 	if (a.info.len)
 		result.info = buf_cstr(&a.info);
 	if (result.ok)

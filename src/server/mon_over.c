@@ -6,9 +6,11 @@
 #include "base/log.h"
 #include "wire/ssh_msg.h"
 
+/* As OpenSSH, which reads the version line in a process of its own. */
 static const char *suffix(const struct monitor *m)
 {
-	return m->server.phase == MON_LOGGED_IN ? "" : " [preauth]";
+	bool before_version = m->server.phase == MON_START && m->version[0] == '\0';
+	return m->server.phase == MON_LOGGED_IN || before_version ? "" : " [preauth]";
 }
 
 /* "authenticating user root ", "invalid user x ", "user root ", or nothing before a name is known. */
@@ -63,7 +65,6 @@ static void log_lost(const struct monitor *m, struct slice text)
 	const struct mon_peer *p = &m->peer;
 	bool reset = begins(text, "Connection reset");
 	if (m->server.phase == MON_START && m->version[0] == '\0') {
-		log_error("kex_exchange_identification: %s%s", reset ? "read: Connection reset by peer" : "Connection closed by remote host", suffix(m));
 		log_info("Connection %s %s port %u%s", reset ? "reset by" : "closed by", p->addr, p->port, suffix(m));
 		return;
 	}
@@ -82,7 +83,6 @@ static void log_ours(const struct monitor *m, const struct frame_over *o)
 	if (begins(o->text, "no matching ")) {
 		log_at(LOG_LEVEL_FATAL, "Unable to negotiate with %s%s port %u: %s%s", monitor_who(m), p->addr, p->port, text, suffix(m));
 	} else if (m->server.phase == MON_START && m->version[0] == '\0') {
-		log_error("kex_exchange_identification: %s%s", text, suffix(m));
 		log_at(LOG_LEVEL_FATAL, "banner exchange: Connection from %s port %u: invalid format%s", p->addr, p->port, suffix(m));
 	} else {
 		log_info("Disconnecting %s%s port %u: %s%s", monitor_who(m), p->addr, p->port, text, suffix(m));

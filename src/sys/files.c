@@ -95,13 +95,12 @@ bool file_read(const char *path, const struct file_policy *p, struct buf *out, s
 	return ok;
 }
 
+/* In OpenSSH's words, which tools look for in the log. */
 static bool strict_one(const struct stat *st, const char *path, uid_t owner, struct err *e)
 {
-	if (st->st_uid != owner && st->st_uid != 0)
-		return err_set(e, ERR_DENIED, "bad ownership of %s: it belongs to uid %u", path, (unsigned)st->st_uid);
-	if (st->st_mode & 022)
-		return err_set(e, ERR_DENIED, "bad modes of %s: group or others may write (%04o); run chmod go-w on it", path, st->st_mode & 07777);
-	return true;
+	if ((st->st_uid == owner || st->st_uid == 0) && !(st->st_mode & 022))
+		return true;
+	return err_set(e, ERR_DENIED, "bad ownership or modes for %s %s", S_ISDIR(st->st_mode) ? "directory" : "file", path);
 }
 
 /* Cuts "/a/b/c" to "/a/b"; "/" stays. */
