@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "core/handlers.h"
 
-/* RFC 4253, section 10; RFC 4252, section 5. */
+/* RFC 4253, section 10; RFC 4252, section 5. May come again before each method, as from paramiko. */
 bool on_service_request(struct ssh *ssh, struct slice payload)
 {
 	struct msg_service m;

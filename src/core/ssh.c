@@ -248,7 +248,7 @@ void ssh_disconnect(struct ssh *ssh, uint32_t reason, const char *text)
 void ssh_ended(struct ssh *ssh, const char *why)
 {
 	if (ssh->phase == PHASE_VERSION)
-		trace(ssh, LOG_LEVEL_ERROR, "kex_exchange_identification: %s%s", strcmp(why, "end of file") ? "read: " : "",
+		trace(ssh, LOG_LEVEL_ERROR, "kex_exchange_identification: %s%s", strncmp(why, "Connection reset", 16) ? "" : "read: ",
 			strcmp(why, "end of file") ? why : "Connection closed by remote host");
 	ssh_over(ssh, REASON_CONNECTION_LOST, slice_str(why), true);
 }

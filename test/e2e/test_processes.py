@@ -1,0 +1,243 @@
+"""The processes of the server: jailed where they must be, gone when they should be, and nobody's job hurt."""
+import os, pathlib, re, signal, subprocess, time
+
+import pytest
+
+from conftest import ROOT, SSH_OPTIONS, wait_for
+from test_login import Terminal
+
+needs_root = pytest.mark.skipif(not ROOT, reason='needs root')
+
+
+def status(pid):
+    try:
+        return dict(re.findall(r'^(\w+):[ \t]*(.*)$', pathlib.Path(f'/proc/{pid}/status').read_text(), re.M))
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+
+
+def alive(pid):
+    return status(pid).get('State', 'Z')[0] != 'Z'
+
+
+def tree(pid):
+    """All descendants: {pid: name of its program}."""
+    found = {}
+    for entry in pathlib.Path('/proc').iterdir():
+        if entry.name.isdigit():
+            s = status(entry.name)
+            if s and s.get('State', 'Z')[0] != 'Z':
+                found[int(entry.name)] = (int(s['PPid']), s['Name'])
+    grown, inside = True, {pid}
+    while grown:
+        more = {p for p, (parent, _) in found.items() if parent in inside} - inside
+        inside |= more
+        grown = bool(more)
+    return {p: found[p][1] for p in inside if p in found and p != pid}
+
+
+class Connection:
+    """A login that stays, and which processes serve it."""
+
+    def __init__(self, server, command='echo ready; exec sleep 1000', options=()):
+        before = set(tree(server.process.pid))
+        self.server = server
+        self.client = subprocess.Popen([*server.arguments(*options), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert self.client.stdout.readline().strip() == b'ready'
+        listener = server.process.pid
+        self.user = wait_for(lambda: next((p for p, n in tree(listener).items() if n == 'sshd-user' and p not in before), None))
+        self.monitor = int(status(self.user)['PPid'])
+        self.net = wait_for(lambda: next((p for p, n in tree(listener).items() if n == 'sshd-net' and self.busy(p)), None))
+        self.command = wait_for(lambda: next(iter(tree(self.user)), None))
+
+    def busy(self, pid):
+        """The network process that has a TCP socket (not the one that stands ready)."""
+        try:
+            return any(os.readlink(f).startswith('socket') for f in pathlib.Path(f'/proc/{pid}/fd').iterdir()) and \
+                len(list(pathlib.Path(f'/proc/{pid}/fd').iterdir())) >= 8 and int(status(pid)['PPid']) == self.server.process.pid
+        except (FileNotFoundError, PermissionError):
+            return False
+
+    def gone(self, *pids):
+        wait_for(lambda: not any(alive(p) for p in pids), seconds=20)
+
+    def end(self):
+        self.client.kill()
+        self.client.wait()
+
+
+def utmp_lines(user):
+    return [line for line in subprocess.run(['who'], capture_output=True, text=True).stdout.splitlines() if line.split()[0] == user]
+
+
+@needs_root
+def test_the_jail_holds_before_and_after_the_login(sshd):
+    server = sshd()
+    c = Connection(server)
+    s = status(c.net)
+    uid = subprocess.run(['id', '-u', 'sshd'], capture_output=True, text=True).stdout.strip()
+    assert s['Uid'].split() == [uid] * 4 and s['Groups'] == ''
+    assert s['Seccomp'] == '2' and s['NoNewPrivs'] == '1'
+    for cap in ('CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'):
+        assert int(s[cap], 16) == 0, cap
+    root = os.readlink(f'/proc/{c.net}/root')
+    assert root != '/' and os.listdir(f'/proc/{c.net}/root') == []
+    limits = pathlib.Path(f'/proc/{c.net}/limits').read_text()
+    assert re.search(r'Max processes\s+0\s+0', limits) and re.search(r'Max file size\s+0\s+0', limits)
+    ready = [p for p, n in tree(server.process.pid).items() if n == 'sshd-net' and p != c.net and status(p)['Seccomp'] == '2']
+    assert ready, 'the network process that stands ready is jailed as well'
+    assert status(c.monitor)['Seccomp'] == '0' and status(c.user)['NoNewPrivs'] == '0'
+    for p in (c.net, c.monitor, c.user):       # not dumpable: /proc/PID belongs to root
+        assert os.stat(f'/proc/{p}/fd').st_uid == 0
+    c.end()
+
+
+def test_an_ordinary_users_jail(sshd, account):
+    server = sshd(user=account.pw)
+    c = Connection(server)
+    s = status(c.net)
+    assert s['Seccomp'] == '2' and s['NoNewPrivs'] == '1' and s['Uid'].split() == [str(account.pw.pw_uid)] * 4
+    c.end()
+
+
+@pytest.mark.parametrize('victim', ['net', 'monitor', 'user'])
+def test_any_process_killed_ends_the_others(anyone, victim):
+    server = anyone()
+    c = Connection(server)
+    os.kill(getattr(c, victim), signal.SIGKILL)
+    assert c.client.wait(20) == 255
+    c.gone(c.net, c.monitor, c.user)
+    assert server.ssh('echo next').stdout == 'next\n'     # and the listener serves on
+    os.kill(c.command, signal.SIGKILL)
+
+
+@needs_root
+@pytest.mark.parametrize('victim', ['net', 'monitor', 'user', 'client'])
+def test_no_login_record_stays(sshd, account, victim):
+    server = sshd()
+    t = Terminal(server.arguments('-tt', login=account.name))
+    t.type(b'echo rea""dy $$\n')
+    t.expect(b'ready ')
+    user = wait_for(lambda: next((p for p, n in tree(server.process.pid).items() if n == 'sshd-user'), None))
+    shell = next(iter(tree(user)))
+    pids = {'user': user, 'monitor': int(status(user)['PPid']), 'client': t.pid}
+    pids['net'] = next(p for p, n in tree(server.process.pid).items() if n == 'sshd-net' and len(os.listdir(f'/proc/{p}/fd')) >= 7
+                       and status(p)['Seccomp'] == '2')
+    had = bool(utmp_lines(account.name))
+    if os.path.exists('/run/utmp'):
+        assert had
+    os.kill(pids[victim], signal.SIGKILL)
+    wait_for(lambda: not alive(shell), seconds=20)        # hung up
+    wait_for(lambda: not utmp_lines(account.name), seconds=20)
+    wait_for(lambda: not any(n == 'sshd-user' for n in tree(server.process.pid).values()), seconds=20)
+    try:
+        t.wait()
+    except ChildProcessError:
+        pass
+
+
+def test_terminated_listener_leaves_sessions_alone(anyone):
+    server = anyone()
+    c = Connection(server)
+    server.stop()
+    server.wait_log(r'^Received signal 15; terminating.$')
+    assert not (server.dir / 'pid').exists()
+    assert status(c.monitor) and status(c.net) and status(c.user)
+    os.kill(c.command, signal.SIGTERM)
+    assert c.client.wait(20) == 255
+    c.gone(c.net, c.monitor, c.user)
+
+
+def test_hup_restarts_and_keeps_sessions(anyone):
+    server = anyone()
+    c = Connection(server)
+    pid = server.process.pid
+    server.config.write_text(server.config.read_text() + '\nForceCommand echo new configuration\n')
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_log(r'^Received SIGHUP; restarting.$')
+    wait_for(lambda: server.text().count('Server listening') == 2)
+    assert server.process.poll() is None and server.process.pid == pid
+    assert server.ssh('x').stdout == 'new configuration\n'
+    assert status(c.monitor)['PPid'] == str(pid)
+    os.kill(c.command, signal.SIGTERM)
+    assert c.client.wait(20) == 255
+    c.gone(c.net, c.monitor, c.user)
+    wait_for(lambda: not [p for p in pathlib.Path('/proc').iterdir() if p.name.isdigit() and status(p.name).get('PPid') == str(pid)
+                          and status(p.name)['State'][0] == 'Z'])
+
+
+def test_background_jobs_live_on(anyone, folder):
+    """nohup and setsid jobs outlive the terminal; what is in the foreground is hung up."""
+    server = anyone()
+    out = folder / 'out'
+    out.mkdir(mode=0o777)
+    out.chmod(0o777)
+    t = Terminal(server.arguments('-tt'))
+    t.type(f'nohup sleep 300 >/dev/null 2>&1 & echo $! > {out}/nohup; setsid sleep 301 >/dev/null 2>&1 < /dev/null & '
+           f'echo $$ > {out}/shell; echo rea""dy\n'.encode())
+    t.expect(b'ready')
+    nohup, shell = int((out / 'nohup').read_text()), int((out / 'shell').read_text())
+    os.kill(t.pid, signal.SIGKILL)
+    wait_for(lambda: not alive(shell))
+    assert status(nohup)['Name'] == 'sleep'
+    os.kill(nohup, signal.SIGKILL)
+    for p in pathlib.Path('/proc').iterdir():
+        if p.name.isdigit() and (p / 'cmdline').exists():
+            try:
+                if (p / 'cmdline').read_bytes() == b'sleep\x00301\x00':
+                    os.kill(int(p.name), signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                pass
+    t.wait()
+
+
+def test_a_peer_that_vanishes_is_noticed(sshd):
+    server = sshd('ClientAliveInterval 1\nClientAliveCountMax 1')
+    c = Connection(server)
+    c.client.send_signal(signal.SIGSTOP)
+    c.gone(c.net, c.monitor, c.user)
+    server.wait_log(r'^Timeout, client not responding from user \S+ 127.0.0.1 port \d+$')
+    c.client.kill()
+    c.client.wait()
+    os.kill(c.command, signal.SIGKILL)
+
+
+def test_debug_mode_serves_one_connection(bindir, sshd):
+    server = sshd()
+    server.stop()
+    log = server.dir / 'debug'
+    with open(log, 'wb') as f:
+        p = subprocess.Popen([*server.command[:1], '-d', '-f', str(server.config)], stderr=f, stdin=subprocess.DEVNULL)
+    wait_for(lambda: b'Server listening' in log.read_bytes())
+    assert server.ssh('echo once').stdout == 'once\n'
+    assert p.wait(10) in (0, 255)
+    assert b'debug1: ' in log.read_bytes()
+
+
+def test_inetd_mode(bindir, sshd):
+    server = sshd()
+    server.stop()
+    proxy = f'ProxyCommand={bindir}/sshd -i -e -f {server.config} 2>{server.dir}/inetd'
+    for i in range(2):
+        assert server.ssh('echo by two pipes', options=['-o', proxy]).stdout == 'by two pipes\n', (server.dir / 'inetd').read_text()
+    text = (server.dir / 'inetd').read_text()
+    assert 'from UNKNOWN port 65535' in text
+
+
+def test_options(bindir, sshd):
+    server = sshd()
+    run = lambda *a: subprocess.run([bindir / 'sshd', *a], capture_output=True, text=True, timeout=20)
+    assert run('-t', '-f', server.config).returncode == 0
+    assert 'Hawser' in run('-V').stderr
+    dump = run('-T', '-f', server.config, '-o', 'MaxAuthTries=3', '-p', '4').stdout
+    assert 'maxauthtries 3\n' in dump and 'port 4\n' in dump and f'port {server.port}' not in dump and '# sandbox: ' in dump
+    assert 'addressfamily inet6' in run('-T', '-6', '-f', server.config).stdout
+    assert run('-f', '/no/such/file').returncode == 1
+    assert run('-t', '-f', server.config, '-o', 'NoSuchKeyword=1').returncode in (1, 255)
+    assert run('-Y').returncode == 1
+    match = server.dir / 'match'
+    match.write_text(server.config.read_text() + '\nMatch User ann Address 192.0.2.0/24\nBanner /ann\n')
+    assert 'banner /ann' in run('-T', '-f', match, '-C', 'user=ann,addr=192.0.2.7').stdout
+    assert 'banner none' in run('-T', '-f', match, '-C', 'user=ann,addr=192.0.3.7').stdout
+    missing = run('-t', '-f', server.config, '-o', 'HostKey=/no/key', '-h', '/no/other')
+    assert missing.returncode == 1 or server.host_key.exists()
