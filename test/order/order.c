@@ -27,6 +27,7 @@ bool order_begin(struct order *o, int side, enum phase phase, bool strict)
 {
 	struct pair_setup setup = {.feed = FEED_BYTE};
 	setup.ssh[side].trace = LOG_LEVEL_DEBUG3;
+	setup.ssh[0].algs.kex = setup.ssh[1].algs.kex = "curve25519-sha256,diffie-hellman-group-exchange-sha256";
 	o->pair = pair_new(&setup);
 	o->side = side;
 	o->ssh = o->pair->side[side].ssh;
