@@ -40,6 +40,7 @@ void auth_begin(struct ssh *ssh)
 	if (ssh->role == SSH_SERVER)
 		return;
 	packet_send(ssh, &desc_service_request, &(struct msg_service){SLICE_LIT("ssh-userauth")});
+	ssh->asked_at = ssh->now;
 	ssh->auth->ask_due = !ssh->setup.no_pipeline;
 }
 

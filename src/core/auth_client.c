@@ -37,6 +37,7 @@ bool on_service_accept(struct ssh *ssh, struct slice payload)
 	if (!slice_eq_str(m.name, "ssh-userauth"))
 		return ssh_die(ssh, REASON_PROTOCOL_ERROR, "service \"%s\" was never requested", text_show(m.name)), false;
 	ssh->phase = PHASE_AUTH;
+	ssh->rtt = ssh->now - ssh->asked_at;
 	a->accepted = true;
 	a->ask_due = a->ask_due || a->waiting || ssh->setup.no_pipeline;
 	a->waiting = false;

@@ -13,6 +13,7 @@ bool on_service_request(struct ssh *ssh, struct slice payload)
 		return ssh_die(ssh, REASON_PROTOCOL_ERROR, "malformed SERVICE_REQUEST"), false;
 	if (!slice_eq_str(m.name, "ssh-userauth"))
 		return ssh_die(ssh, REASON_SERVICE_NOT_AVAILABLE, "no service \"%s\" here", text_show(m.name)), false;
+	ssh->rtt = ssh->now - ssh->asked_at;
 	if (!ssh->auth)
 		auth_begin(ssh);
 	packet_send(ssh, &desc_service_accept, &m);

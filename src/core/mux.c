@@ -176,6 +176,9 @@ void mux_attach(struct ssh *ssh, struct mux *m)
 	ssh->mux = m;
 	m->ping_out = false;
 	m->rtt = RTT_UNKNOWN;
+	m->rtt_asked = ssh->rtt > 0;
+	if (m->rtt_asked)
+		mux_rtt(m, ssh->rtt);
 	resume_begin(ssh);
 }
 
@@ -235,6 +238,7 @@ bool mux_pong(struct ssh *ssh, struct slice data)
 	if (!m || !m->ping_out || !slice_eq_str(data, ping_mark))
 		return false;
 	m->ping_out = false;
+	m->rtt_asked = true;
 	mux_rtt(m, ssh->now - m->ping_at);
 	return true;
 }

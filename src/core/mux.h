@@ -87,7 +87,7 @@ struct mux {
 	/* path */
 	uint32_t rtt;                                       /* smallest seen, milliseconds + 1; RTT_UNKNOWN */
 	uint64_t ping_at, flow;                             /* flow: bytes taken in since the last ping */
-	bool ping_out;
+	bool ping_out, rtt_asked;                           /* rtt_asked: by something the peer answers at once, so it is the path's */
 	struct resume *resume;                              /* NULL: not negotiated */
 };
 

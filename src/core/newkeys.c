@@ -81,6 +81,7 @@ void newkeys_send(struct ssh *ssh)
 	if (k->count == 0 && k->peer_ext_info)
 		extinfo_send(ssh);                          /* RFC 8308, 2.4: right behind the first NEWKEYS */
 	packet_flush_queue(ssh);
+	ssh->asked_at = ssh->now;
 }
 
 static void finish(struct ssh *ssh)

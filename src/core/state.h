@@ -116,6 +116,8 @@ struct ssh {
 	struct liveness live;
 	struct events events;
 	struct ask ask;                                     /* kind ASK_NONE: none is open */
+	uint64_t asked_at;                                  /* something went out that the peer answers at once: NEWKEYS, SERVICE_REQUEST */
+	uint64_t rtt;                                       /* until that answer came, milliseconds: a first guess of the round trip */
 	struct auth *auth;                                  /* auth.c makes it, auth_free ends it */
 	struct mux *mux;                                    /* there from ssh_new on where taken over, else from login */
 };

@@ -1,9 +1,9 @@
 /* Receive windows: what the peer may send, when it is given back, and how it grows.
  *
- * The size follows twice what the reader consumed within one round trip: a sender that is held up
- * by the window doubles it in a round trip, a slow reader or a short path leaves it alone. The
- * round trip is the smallest seen, by ping@openssh.com or by the time until bytes come that only
- * a WINDOW_ADJUST of ours has allowed.
+ * The size follows what the reader consumed within one round trip: a sender that is held up by the
+ * window opens it wide, a slow reader or a short path leaves it alone. The round trip is the
+ * smallest seen: in the handshake, by ping@openssh.com, or by the time until bytes come that only a
+ * WINDOW_ADJUST of ours has allowed.
  */
 #include "core/mux.h"
 
@@ -51,6 +51,16 @@ bool window_take(struct ssh *ssh, struct chan *c, size_t n)
 	return true;
 }
 
+/* What went through in a round trip says how much more is worth a try. A sender that was held up by the window gets
+ * eight times as much, since it takes a round trip more until that shows; one that was not, twice what it used. */
+static uint64_t wanted(const struct mux *m, const struct window *w, uint64_t rtt, uint64_t elapsed)
+{
+	bool held_up = w->epoch_bytes >= w->size / 4 * 3 && elapsed < rtt + rtt / 2;
+	if (held_up && m->rtt_asked)
+		return (uint64_t)w->size * 8;
+	return 2 * w->epoch_bytes * rtt / elapsed;
+}
+
 /* At the end of each round trip: how much did the reader take in it? */
 static void measure(struct ssh *ssh, struct window *w, size_t n)
 {
@@ -65,7 +75,7 @@ static void measure(struct ssh *ssh, struct window *w, size_t n)
 	uint64_t elapsed = ssh->now + 1 - w->epoch_start;
 	if (rtt < SHORT_MS || elapsed < rtt)
 		return;
-	uint64_t want = 2 * w->epoch_bytes * rtt / elapsed;
+	uint64_t want = wanted(ssh->mux, w, rtt, elapsed);
 	w->epoch_start = ssh->now + 1;
 	w->epoch_bytes = 0;
 	if (want > window_limit(ssh))
