@@ -37,7 +37,7 @@ def keygen(path, kind='ed25519', *more):
 class Server:
     """A running sshd. config: lines in front of the defaults (the first value wins). user: run it as that one (root only)."""
 
-    def __init__(self, bindir, folder, config='', args=(), user=None, defaults=True):
+    def __init__(self, bindir, folder, config='', args=(), user=None, defaults=True, wrap=()):
         self.dir, self.port, self.user = folder, free_port(), user
         self.log = folder / 'log'
         self.key, self.host_key = folder / 'id', folder / 'host_key'
@@ -58,7 +58,7 @@ class Server:
         if user:
             for p in [folder, *folder.iterdir()]:
                 os.chown(p, user.pw_uid, user.pw_gid)
-        self.command = [str(bindir / 'sshd'), '-D', '-e', '-f', str(self.config), *args]
+        self.command = [*wrap, str(bindir / 'sshd'), '-D', '-e', '-f', str(self.config), *args]
         self.start()
 
     def start(self):

@@ -18,6 +18,7 @@
 #include "sys/fd.h"
 #include "sys/notify.h"
 #include "sys/process.h"
+#include "sys/record.h"
 #include "sys/sock.h"
 
 enum { GRACE_JITTER_MS = 4000, ACCEPT_PAUSE_MS = 100 };
@@ -262,6 +263,8 @@ static void on_child(void *arg, int signo)
 		struct conn *c = l->conns, *next;
 		if (ready_child_ended(&l->ready, e.pid, e.by_signal) && !l->single)
 			loop_defer(&l->prepare);
+		if (e.by_signal)
+			record_sweep(e.pid);                /* a monitor that was killed could not do it */
 		for (; c; c = next) {
 			next = c->next;
 			if (c->pair.monitor == e.pid)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -9,6 +10,7 @@
 #include "sys/clock.h"
 #include "sys/files.h"
 #include "sys/password.h"
+#include "sys/record.h"
 
 enum { DELAY_LEAST_US = 5000, DELAY_SPREAD_US = 4200, DELAY_MOST_US = 5000000, REQUESTS_MAX = 1024, BANNER_MAX = 64 << 10 };
 
@@ -30,6 +32,13 @@ void mon_log_auth(struct monitor *m, const char *word, enum mon_method method, c
 	log_at(loud && !postponed ? LOG_LEVEL_INFO : LOG_LEVEL_VERBOSE, "%s %s%s%s for %s%s from %s port %u ssh2%s%s%s", word,
 		mon_method_name(method), sub ? "/" : "", sub ? sub : "", l->allowed ? "" : "invalid user ",
 		text_show(slice_str(l->user)), m->peer.addr, m->peer.port, info ? ": " : "", info ? info : "", postponed ? " [preauth]" : "");
+}
+
+/* btmp, as OpenSSH: what was guessed at, not which key was offered. */
+static void record_guess(const struct monitor *m, enum mon_method method)
+{
+	if (method == METHOD_PASSWORD || method == METHOD_KBDINT)
+		record_failure(m->login.user, m->peer.host, m->peer.remote.len ? &m->peer.remote : NULL, getpid());
 }
 
 /* A failure is told no earlier than a time that depends on the user's name and our secret only, so that the answer's
@@ -84,8 +93,10 @@ static bool tell_failure(struct monitor *m, const struct mon_result *r, bool par
 	bool counts = !partial && (l->requests > 1 || r->method != METHOD_NONE);
 	l->failures += counts;
 	m->exit_code = !l->exists ? EXIT_INVALID_USER : counts ? EXIT_AUTH_FAILED : m->exit_code;
-	if (!partial)
+	if (!partial) {
+		record_guess(m, r->method);
 		delay(m);
+	}
 	if (l->failures >= (unsigned)m->conf.max_auth_tries)
 		return too_many(m, r->asked);
 	mon_methods_list(m, &methods);

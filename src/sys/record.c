@@ -155,6 +155,24 @@ void record_logout(const struct record *r)
 	put_wtmp(files.wtmp, &u);
 }
 
+void record_sweep(pid_t pid)
+{
+	char lines[16][UT_LINESIZE + 1];
+	size_t n = 0;
+	if (!there(files.utmp))
+		return;
+	utmpname(files.utmp);
+	setutent();
+	for (const struct utmp *u; n < ARRAY_LEN(lines) && (u = getutent()) != NULL;)
+		if (u->ut_type == USER_PROCESS && u->ut_pid == pid) {
+			memcpy(lines[n], u->ut_line, UT_LINESIZE);
+			lines[n++][UT_LINESIZE] = 0;
+		}
+	endutent();
+	for (size_t i = 0; i < n; i++)
+		record_logout(&(struct record){.line = lines[i], .pid = pid});
+}
+
 void record_failure(const char *user, const char *host, const struct sock_addr *address, pid_t pid)
 {
 	struct utmp u = {.ut_type = LOGIN_PROCESS, .ut_pid = pid};

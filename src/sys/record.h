@@ -28,6 +28,8 @@ void record_use_files(const struct record_files *);
 bool record_last_login(uid_t, struct record_last *out);    /* false: never, or no file; ask before record_login */
 void record_login(const struct record *);                  /* utmp, wtmp and lastlog */
 void record_logout(const struct record *);                 /* utmp and wtmp; line and pid count */
+/* Whatever a process that was killed left in utmp: every line that it logged in is logged out. */
+void record_sweep(pid_t);
 void record_failure(const char *user, const char *host, const struct sock_addr *, pid_t);   /* btmp; line is "ssh:notty" */
 
 #endif
