@@ -24,12 +24,30 @@ struct key *key_take_pk(struct pk *pk)
 }
 
 /* RFC 8709, 4; RFC 5656, 3.1; RFC 4253, 6.6. */
+struct key *key_get_public(struct reader *r, const struct key_kind *kind, struct err *err)
+{
+	struct pk_parts parts = {0};
+	bool curve_fits = true;
+	if (kind->kind == PK_RSA) {
+		parts.e = get_mpint(r);
+		parts.n = get_mpint(r);
+	} else {
+		if (kind->curve)
+			curve_fits = slice_eq_str(get_string(r), kind->curve);
+		parts.pub = get_string(r);
+	}
+	if (r->bad || !curve_fits) {
+		err_set(err, ERR_FORMAT, "%s key is malformed", kind->word);
+		return NULL;
+	}
+	return key_take_pk(pk_from_parts(kind->kind, &parts, err));
+}
+
 struct key *key_from_blob(struct slice blob, struct err *err)
 {
 	struct reader r = reader_of(blob);
 	struct slice type = get_string(&r);
 	const struct key_kind *kind = r.bad ? NULL : key_kind_find(type);
-	struct pk_parts parts = {0};
 	if (r.bad) {
 		err_set(err, ERR_FORMAT, "not a public key");
 		return NULL;
@@ -38,20 +56,13 @@ struct key *key_from_blob(struct slice blob, struct err *err)
 		err_set(err, ERR_UNSUPPORTED, "key type %s is not supported", text_show(type));
 		return NULL;
 	}
-	bool curve_fits = true;
-	if (kind->kind == PK_RSA) {
-		parts.e = get_mpint(&r);
-		parts.n = get_mpint(&r);
-	} else {
-		if (kind->curve)
-			curve_fits = slice_eq_str(get_string(&r), kind->curve);
-		parts.pub = get_string(&r);
+	struct key *k = key_get_public(&r, kind, err);
+	if (k && !get_end(&r)) {
+		err_set(err, ERR_FORMAT, "%s key is malformed: bytes behind its end", kind->word);
+		key_free(k);
+		k = NULL;
 	}
-	if (!get_end(&r) || !curve_fits) {
-		err_set(err, ERR_FORMAT, "%s key is malformed", kind->word);
-		return NULL;
-	}
-	return key_take_pk(pk_from_parts(kind->kind, &parts, err));
+	return k;
 }
 
 struct key *key_generate(struct slice type, unsigned bits, struct err *err)
@@ -77,12 +88,11 @@ void key_free(struct key *k)
 	mem_free(k);
 }
 
-void key_blob(const struct key *k, struct buf *out)
+void key_put_public(const struct key *k, struct buf *out)
 {
 	struct pk_parts parts;
 	struct buf store = BUF_INIT_SECRET(BLOB_MAX);
 	pk_parts(k->pk, &store, &parts);
-	put_cstring(out, k->kind->name);
 	if (k->kind->kind == PK_RSA) {
 		put_mpint(out, parts.e);
 		put_mpint(out, parts.n);
@@ -92,6 +102,12 @@ void key_blob(const struct key *k, struct buf *out)
 		put_string(out, parts.pub);
 	}
 	buf_clear(&store);
+}
+
+void key_blob(const struct key *k, struct buf *out)
+{
+	put_cstring(out, k->kind->name);
+	key_put_public(k, out);
 }
 
 const char *key_type(const struct key *k)

@@ -43,6 +43,9 @@ struct key *key_copy(const struct key *);
 void key_free(struct key *);
 
 void key_blob(const struct key *, struct buf *);             /* public blob */
+/* The numbers of a blob without the type in front: what a certificate has inside. */
+struct key *key_get_public(struct reader *, const struct key_kind *, struct err *);
+void key_put_public(const struct key *, struct buf *);
 const char *key_type(const struct key *);                    /* "ssh-ed25519" ...; static */
 const char *key_word(const struct key *);                    /* "ED25519" ...; static */
 unsigned key_bits(const struct key *);
