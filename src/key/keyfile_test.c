@@ -357,7 +357,7 @@ static void sizes_are_capped(void **state)
 static void other_texts_are_no_keys(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {"", "\n\n", "hello", "ssh-ed25519", "# " "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN OPENSSH PRIVATE KEY-----"};
+	static const char *const texts[] = {"", "\n\n", "hello", "ssh-ed25519", "# x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "-----BEGIN OPENSSH PRIVATE KEY-----"};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct err err = {0};
 		assert_null(keyfile_read(slice_str(texts[i]), none, NULL, &err));
