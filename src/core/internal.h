@@ -94,11 +94,12 @@ void mux_keepalive(struct ssh *);                           /* keepalive@openssh
 /* quirks.c: one table by version pattern (spec of OpenSSH, compat). */
 struct quirks { const char *pattern; unsigned flags; };
 enum {
-	QUIRK_FIRST_CHANNEL_ZERO = 1 << 0, QUIRK_NO_REKEY = 1 << 1, QUIRK_OLD_GEX = 1 << 2, QUIRK_SIG_TYPE = 1 << 3,
-	QUIRK_CURVE25519_PAD = 1 << 4, QUIRK_EOW = 1 << 5, QUIRK_HAWSER = 1 << 6, QUIRK_NO_FIRST_FOLLOWS = 1 << 7,
-	QUIRK_DYNAMIC_RPORT = 1 << 8, QUIRK_DEBUG_BROKEN = 1 << 9, QUIRK_PROBE = 1 << 10, QUIRK_SCANNER = 1 << 11,
-	QUIRK_STRICT = 1 << 12,                              /* known to have strict kex */
-	QUIRK_OLD_GEX_MAX = 1 << 13,                         /* group exchange with at most 4096 bits */
+	QUIRK_FIRST_CHANNEL_ZERO = 1 << 0,                  /* its first channel is number 0 */
+	QUIRK_NO_REKEY = 1 << 1, QUIRK_OLD_GEX = 1 << 2,
+	QUIRK_OLD_GEX_MAX = 1 << 3,                         /* group exchange with at most 4096 bits */
+	QUIRK_CURVE25519_PAD = 1 << 4,                      /* drops a zero byte of the secret now and then */
+	QUIRK_EOW = 1 << 5, QUIRK_DEBUG_BROKEN = 1 << 6, QUIRK_PROBE = 1 << 7, QUIRK_SCANNER = 1 << 8,
+	QUIRK_STRICT = 1 << 9,                              /* known to have strict kex */
 };
 unsigned quirks_find(struct slice software);
 

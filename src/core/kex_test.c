@@ -212,6 +212,20 @@ static void prone_choices(void **state)
 	assert_false(kex_is_prone(box_find(SLICE_LIT(GCM)), NULL));
 }
 
+/* Its server knows the client's version before it offers anything. */
+static void a_client_with_the_padding_bug_gets_another_method(void **state)
+{
+	(void)state;
+	struct pair_setup setup = {0};
+	setup.ssh[0].software = "OpenSSH_6.6";
+	setup.ssh[0].algs.kex = setup.ssh[1].algs.kex = "curve25519-sha256,ecdh-sha2-nistp256";
+	setup.ssh[0].algs.cipher_cs = setup.ssh[0].algs.cipher_sc = GCM;
+	struct pair *p = pair_new(&setup);
+	assert_true(pair_login(p));
+	assert_string_equal(ssh_names(p->side[0].ssh)->kex, "ecdh-sha2-nistp256");
+	pair_free(p);
+}
+
 /* A packet before KEXINIT, with numbers that strict kex would reset (CVE-2023-48795). */
 static void strict_kex_wants_kexinit_first(void **state)
 {
@@ -429,6 +443,7 @@ int main(void)
 		cmocka_unit_test(without_strict_kex_the_server_offers_no_prone_cipher),
 		cmocka_unit_test(without_strict_kex_the_client_refuses_a_prone_cipher_and_may_try_again),
 		cmocka_unit_test(prone_choices),
+		cmocka_unit_test(a_client_with_the_padding_bug_gets_another_method),
 		cmocka_unit_test(strict_kex_wants_kexinit_first),
 		cmocka_unit_test(a_refused_host_key_ends_it_without_another_try),
 		cmocka_unit_test(a_wrong_signature_is_seen),

@@ -49,7 +49,7 @@ static bool usable(const struct ssh *ssh, enum list_kind kind, struct slice name
 {
 	const struct key_alg *key;
 	switch (kind) {
-	case LIST_KEX: return kem_find(name) != NULL;
+	case LIST_KEX: return kem_find(name) && !(ssh->quirks & QUIRK_CURVE25519_PAD && slice_has_prefix(name, "curve25519-"));
 	case LIST_CIPHER: return box_find(name) != NULL;
 	case LIST_MAC: return mac_find(name) != NULL;
 	case LIST_COMP: return known_comp(name);

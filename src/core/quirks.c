@@ -11,13 +11,10 @@
 enum { ZERO = QUIRK_FIRST_CHANNEL_ZERO };
 
 static const struct quirks quirks[] = {
-	{"*Hawser_*", QUIRK_HAWSER | QUIRK_EOW | QUIRK_STRICT | ZERO},
-	{"OpenSSH_2*,OpenSSH_3*,OpenSSH_4*", QUIRK_SIG_TYPE | QUIRK_DYNAMIC_RPORT | ZERO},
-	{"OpenSSH_5*", QUIRK_DYNAMIC_RPORT | QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
-	{"OpenSSH_6.5*,OpenSSH_6.6*", QUIRK_CURVE25519_PAD | QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
-	{"OpenSSH_6*", QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
-	{"OpenSSH_7.0*,OpenSSH_7.1*,OpenSSH_7.2*,OpenSSH_7.3*,OpenSSH_7.4*,OpenSSH_7.5*,OpenSSH_7.6*,OpenSSH_7.7*",
-		QUIRK_SIG_TYPE | QUIRK_EOW | ZERO},
+	{"*Hawser_*", QUIRK_EOW | QUIRK_STRICT | ZERO},
+	{"OpenSSH_2*,OpenSSH_3*,OpenSSH_4*", ZERO},
+	{"OpenSSH_6.5*,OpenSSH_6.6*", QUIRK_CURVE25519_PAD | QUIRK_EOW | ZERO},
+	{"OpenSSH_5*,OpenSSH_6*", QUIRK_EOW | ZERO},
 	/* Distributions that put strict kex into what they had. */
 	{"OpenSSH_9.2p1 Debian-2,OpenSSH_9.2p1 Debian-2+deb12u1,OpenSSH_8.4p1 Debian-5,OpenSSH_8.4p1 Debian-5+deb11u1,"
 		"OpenSSH_8.4p1 Debian-5+deb11u2", QUIRK_EOW | ZERO},
@@ -34,7 +31,7 @@ static const struct quirks quirks[] = {
 	{"dropbear*", ZERO},
 	{"Go", ZERO},
 	{"PuTTY_Release_0.5*,PuTTY_Release_0.60*,PuTTY_Release_0.61*,PuTTY_Release_0.62*,PuTTY_Release_0.63*,"
-		"PuTTY_Release_0.64*,FuTTY*", QUIRK_OLD_GEX | QUIRK_NO_FIRST_FOLLOWS},
+		"PuTTY_Release_0.64*,FuTTY*", QUIRK_OLD_GEX},
 	{"PuTTY_Release_0.8*", QUIRK_STRICT},
 	{"WinSCP_release_4*,WinSCP_release_5.0*,WinSCP_release_5.1*,WinSCP_release_5.5*,WinSCP_release_5.6*,"
 		"WinSCP_release_5.7,WinSCP_release_5.7.1,WinSCP_release_5.7.2,WinSCP_release_5.7.3,WinSCP_release_5.7.4",
