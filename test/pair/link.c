@@ -17,7 +17,7 @@ static void to_keys_in_use(struct ssh *ssh, const char *ext)
 	struct slice version = ssh_output(ssh);
 	ssh_sent(ssh, version.n);
 	ssh->setup.no_pipeline = false;
-	ssh->quirks = QUIRK_FIRST_CHANNEL_ZERO | QUIRK_EOW | QUIRK_HAWSER;
+	ssh->quirks = QUIRK_FIRST_CHANNEL_ZERO | QUIRK_EOW;
 	ssh->phase = ssh->after_kex = PHASE_SERVICE;
 	ssh->kex.count = 1;
 	put_str(&ssh->kex.session_id, "session id of the test");
