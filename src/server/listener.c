@@ -131,16 +131,28 @@ static uint64_t jitter(void)
 	return r % GRACE_JITTER_MS;
 }
 
+/* Twice, because what stood ready may have been killed meanwhile. */
+static bool give_to_pair(struct listener *l, struct pair *p, const int *fds, size_t n, bool inetd, struct err *err)
+{
+	struct frame_connection what = {.number = ++l->number, .inetd = inetd};
+	for (int i = 0; i < 2; i++) {
+		if (!ready_take(&l->ready, p, err))
+			continue;
+		if (priv_send_msg(&p->control, FRAME_CONNECTION, &frame_connection_desc, &what, fds, n))
+			return true;
+		err_set(err, ERR_SYSTEM, "the processes that stood ready are gone");
+		pair_clear(p);
+	}
+	return false;
+}
+
 static struct conn *hand_over(struct listener *l, const int *fds, size_t n, bool inetd)
 {
 	struct err err;
 	struct conn *c = mem_new(sizeof *c);
 	*c = (struct conn){.l = l, .inetd = inetd, .pair.monitor_pidfd = -1};
-	struct frame_connection what = {.number = ++l->number, .inetd = inetd};
-	if (!ready_take(&l->ready, &c->pair, &err) ||
-	    !priv_send_msg(&c->pair.control, FRAME_CONNECTION, &frame_connection_desc, &what, fds, n)) {
+	if (!give_to_pair(l, &c->pair, fds, n, inetd, &err)) {
 		log_error("cannot serve a connection: %s", err.text);
-		pair_clear(&c->pair);
 		mem_free(c);
 		return NULL;
 	}

@@ -20,7 +20,7 @@
 #include "sys/sandbox.h"
 
 /* Helpers stand beside us in a build tree, else where they are installed. */
-static const char *helpers_folder(const char *self)
+static char *helpers_folder(const char *self)
 {
 	char *dir = file_dir(self), *session = file_join(dir, "sshd-session");
 	bool here = file_exists(session);
@@ -28,7 +28,7 @@ static const char *helpers_folder(const char *self)
 	if (here)
 		return dir;
 	mem_free(dir);
-	return PATH_LIBEXEC;
+	return mem_str(PATH_LIBEXEC);
 }
 
 static char *own_path(const char *argv0)
@@ -149,41 +149,54 @@ static void become_daemon(const struct sshd_options *o)
 
 static int serve(struct sshd_options *o, const struct sshd_file *file, const struct sshd_conf *conf, char **argv)
 {
-	struct listener_setup setup = {.options = o, .file = file, .conf = conf, .argv = argv, .self = own_path(argv[0])};
-	setup.helpers = helpers_folder(setup.self);
+	char *self = own_path(argv[0]), *helpers = helpers_folder(self);
+	struct listener_setup setup = {.options = o, .file = file, .conf = conf, .argv = argv, .self = self, .helpers = helpers};
 	become_daemon(o);
 	if (chdir("/") < 0)
 		log_debug("cannot go to /");
 	umask(umask(077) | 022);
-	return listener_run(&setup);
+	int code = listener_run(&setup);
+	mem_free(self);
+	mem_free(helpers);
+	return code;
+}
+
+static int run(struct sshd_options *o, char **argv)
+{
+	struct sshd_conf conf;
+	struct err err = {0};
+	struct sshd_file *file = sshd_options_load(o, &err);
+	int code = 255;
+	if (file == NULL || !sshd_conf_resolve(file, NULL, &conf, &err)) {
+		fprintf(stderr, "%s\n", err.text);
+		sshd_file_free(file);
+		return file == NULL && err.code == ERR_MISSING ? 1 : 255;
+	}
+	if (o->test || o->dump || o->dump_only)
+		code = test_mode(o, file, &conf);
+	else if (open_log(o, &conf))
+		code = serve(o, file, &conf, argv);
+	sshd_conf_clear(&conf);
+	sshd_file_free(file);
+	return code;
 }
 
 int sshd_main(int argc, char **argv)
 {
 	struct sshd_options o;
-	struct sshd_conf conf;
 	struct err err = {0};
+	int code = 0;
 	if (!proc_clean_start(&err))
 		log_fatal("%s", err.text);
 	if (!sshd_options_parse(&o, argc, argv, &err)) {
 		fprintf(stderr, "sshd: %s\n", err.text);
 		sshd_options_usage();
-		return 1;
-	}
-	if (o.version) {
+		code = 1;
+	} else if (o.version) {
 		fprintf(stderr, "Hawser_%s\n", HAWSER_VERSION);
-		return 0;
+	} else {
+		code = open_log(&o, NULL) ? run(&o, argv) : 1;
 	}
-	if (!open_log(&o, NULL))
-		return 1;
-	struct sshd_file *file = sshd_options_load(&o, &err);
-	if (file == NULL || !sshd_conf_resolve(file, NULL, &conf, &err)) {
-		fprintf(stderr, "%s\n", err.text);
-		return file == NULL && err.code == ERR_MISSING ? 1 : 255;
-	}
-	if (o.test || o.dump || o.dump_only)
-		return test_mode(&o, file, &conf);
-	if (!open_log(&o, &conf))
-		return 1;
-	return serve(&o, file, &conf, argv);
+	sshd_options_clear(&o);
+	return code;
 }
