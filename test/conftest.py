@@ -20,7 +20,7 @@ def wait_for(what, seconds=15, every=0.02):
         if value:
             return value
         assert time.monotonic() < end, f'waited {seconds} s in vain for {getattr(what, "__name__", what)}'
-        time.sleep(every)
+        time.sleep(every)  # poll-interval
 
 
 def free_port():
