@@ -154,9 +154,19 @@ static bool tell_success(struct monitor *m, const struct mon_result *r)
 	return ok && mon_open_session(m);
 }
 
+/* sshd_config(5), ExposeAuthInfo: a line for each method that served. */
 static void note_method(struct monitor *m, const struct mon_result *r)
 {
-	put_fmt(&m->login.auth_info, "%s%s%s\n", mon_method_name(r->method), r->info ? " " : "", r->info ? r->info : "");
+	struct buf *b = &m->login.auth_info;
+	put_str(b, mon_method_name(r->method));
+	if (r->blob.n) {
+		struct reader rd = reader_of(r->blob);
+		put_str(b, " ");
+		put_bytes(b, get_string(&rd));
+		put_str(b, " ");
+		put_base64(b, r->blob);
+	}
+	put_str(b, "\n");
 }
 
 /* The one place where a login succeeds or fails. */

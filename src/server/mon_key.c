@@ -121,7 +121,7 @@ bool mon_on_verify(void *server, const void *msg, struct frame *f)
 	(void)msg;
 	if (!msg_decode_body(ask_row(ASK_VERIFY)->ask, &r, &ask) || !get_end(&r) || !mon_begin(m, ask.user))
 		return false;
-	struct mon_result result = {.asked = ASK_VERIFY, .method = METHOD_PUBLICKEY};
+	struct mon_result result = {.asked = ASK_VERIFY, .method = METHOD_PUBLICKEY, .blob = ask.blob};
 	result.ok = may_try(m, ask.algorithm, ask.blob, &a) && authorized(m, &a, &grant) && signature_good(m, &ask, &a);
 	if (a.info.len)
 		result.info = buf_cstr(&a.info);

@@ -111,7 +111,7 @@ bool mon_method_allowed(const struct monitor *, enum mon_method);
 bool mon_method_done(struct monitor *, enum mon_method, const char *sub);   /* true: that was all; false: partial success */
 
 /* mon_auth.c */
-struct mon_result { enum ask_kind asked; enum mon_method method; const char *sub, *info; bool ok; };
+struct mon_result { enum ask_kind asked; enum mon_method method; const char *sub, *info; struct slice blob; bool ok; };   /* blob: of the key */
 bool mon_conclude(struct monitor *, const struct mon_result *);
 void mon_log_auth(struct monitor *, const char *word, enum mon_method, const char *sub, const char *info);
 bool mon_begin(struct monitor *, struct slice user);       /* first lines of every auth handler */
