@@ -84,11 +84,14 @@ static void measure(struct ssh *ssh, struct window *w, size_t n)
 		w->want = (uint32_t)want;
 }
 
-/* By eighths of a large window, by three packets of a small one, and at half in any case; never for single bytes while
+/* By half a MiB (each adjust costs both ends a system call), by quarters or three packets of a small window, and at half in any case; never for single bytes while
  * a slow reader still has much to take. */
 static bool adjust_due(const struct window *w)
 {
-	uint32_t step = w->size / 8 > 3 * CHAN_PACKET ? w->size / 8 : 3 * CHAN_PACKET;
+	enum { STEP_MAX = 512 * 1024 };
+	uint32_t step = w->size / 4 > 3 * CHAN_PACKET ? w->size / 4 : 3 * CHAN_PACKET;
+	if (step > STEP_MAX)
+		step = STEP_MAX;
 	if (w->consumed >= step)
 		return true;
 	return w->consumed > 0 && w->left <= w->size / 2 && (w->consumed >= CHAN_PACKET || w->left + w->consumed == w->size);
