@@ -249,7 +249,7 @@ bool cert_grant(const struct cert *c, const struct authkeys_context *ctx, struct
 void cert_put_option(struct buf *out, const char *name, struct slice value)
 {
 	struct buf data = BUF_INIT(CERT_MAX);
-	if (value.n)
+	if (value.p)
 		put_string(&data, value);
 	put_cstring(out, name);
 	put_string(out, buf_slice(&data));

@@ -57,6 +57,6 @@ struct cert_request {
 	struct slice key_id, principals, critical, extensions;
 };
 bool cert_sign(const struct cert_request *, const struct key *ca, const struct key_alg *, struct buf *blob, struct err *) MUST_CHECK;
-void cert_put_option(struct buf *, const char *name, struct slice value);   /* value.n == 0: a flag */
+void cert_put_option(struct buf *, const char *name, struct slice value);   /* value.p == NULL: a flag */
 
 #endif

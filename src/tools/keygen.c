@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "crypto/filecipher.h"
 
-enum act { ACT_FLAG, ACT_TEXT, ACT_BOTH, ACT_LATER };
+enum act { ACT_FLAG, ACT_TEXT, ACT_BOTH, ACT_LIST, ACT_LATER };
 
 struct option_row {
 	char letter;
@@ -40,18 +40,18 @@ static const struct option_row options[] = {
 	TEXT('f', "file", file, "key file, or known_hosts file; - reads standard input"),
 	LATER('g', NULL, "generic resource records"),
 	FLAG('H', hash, "hash the names in a known_hosts file"),
-	LATER('h', NULL, "make a host certificate"),
-	LATER('I', "identity", "key id of a certificate"),
+	FLAG('h', for_host, "make a certificate for a host"),
+	TEXT('I', "identity", identity, "key id of a certificate"),
 	LATER('i', NULL, "import from another format"),
 	LATER('K', NULL, "fetch resident keys of a security key"),
 	LATER('k', NULL, "make a key revocation list"),
-	LATER('L', NULL, "print a certificate"),
+	FLAG('L', print_cert, "print certificates"),
 	FLAG('l', fingerprint, "show fingerprints (-v: with random art)"),
 	LATER('M', "step", "find moduli for group exchange"),
 	TEXT('m', "format", format_text, "format of private keys: RFC4716 (OpenSSH's own), PKCS8, PEM"),
 	TEXT('N', "passphrase", pass, "new passphrase"),
-	LATER('n', "principals", "who a certificate is for"),
-	LATER('O', "option", "option of a certificate or of another step"),
+	TEXT('n', "principals", names, "who a certificate is for"),
+	{'O', ACT_LIST, "option", 0, 0, "option of a certificate"},
 	FLAG('o', ignored, "no effect: OpenSSH's own format is the default"),
 	TEXT('P', "passphrase", old_pass, "passphrase that the key has"),
 	FLAG('p', new_passphrase, "change the passphrase of a private key"),
@@ -59,31 +59,34 @@ static const struct option_row options[] = {
 	FLAG('q', quiet, "say nothing"),
 	BOTH('R', "host", remove, host, "remove a host from known_hosts"),
 	LATER('r', "host", "SSHFP resource records"),
-	LATER('s', "ca_key", "sign a certificate"),
+	BOTH('s', "ca_key", sign_cert, ca, "certify the public keys in the files that follow"),
 	TEXT('t', "type", type, "ed25519 (default), ecdsa, rsa"),
 	LATER('U', NULL, "the CA key is in the agent"),
 	LATER('u', NULL, "update a key revocation list"),
-	LATER('V', "interval", "validity of a certificate"),
+	TEXT('V', "interval", validity, "validity of a certificate, from:to"),
 	FLAG('v', verbose, "say more"),
 	LATER('w', "provider", "library for security keys"),
 	LATER('X', NULL, "old name of -i"),
 	LATER('Y', "step", "sign and verify files"),
 	FLAG('y', print_public, "print the public key of a private one"),
 	TEXT('Z', "cipher", cipher, "cipher of the private file (aes256-ctr)"),
-	LATER('z', "serial", "serial number of a certificate"),
+	TEXT('z', "serial", serial, "serial number of a certificate; +n counts on"),
 };
 
 /* Who does it, in the order in which they are looked at. */
-static const struct { size_t flag; int (*run)(struct keygen *); } steps[] = {
-	{AT(find), keygen_known_hosts},
-	{AT(remove), keygen_known_hosts},
-	{AT(hash), keygen_known_hosts},
-	{AT(fingerprint), keygen_fingerprint},
-	{AT(new_passphrase), keygen_change_passphrase},
-	{AT(new_comment), keygen_change_comment},
-	{AT(print_public), keygen_print_public},
-	{AT(all), keygen_all},
+static const struct step { size_t flag; int (*run)(struct keygen *); bool takes_args; } steps[] = {
+	{AT(find), keygen_known_hosts, false},
+	{AT(remove), keygen_known_hosts, false},
+	{AT(hash), keygen_known_hosts, false},
+	{AT(fingerprint), keygen_fingerprint, false},
+	{AT(print_cert), keygen_print_cert, false},
+	{AT(new_passphrase), keygen_change_passphrase, false},
+	{AT(new_comment), keygen_change_comment, false},
+	{AT(print_public), keygen_print_public, false},
+	{AT(sign_cert), keygen_sign_cert, true},
+	{AT(all), keygen_all, false},
 };
+static const struct step otherwise = {0, keygen_generate, false};
 
 static void usage(const char *program)
 {
@@ -91,7 +94,7 @@ static void usage(const char *program)
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (options[i].act != ACT_LATER)
 			fprintf(stderr, "  -%c %-12s %s\n", options[i].letter, options[i].arg ? options[i].arg : "", options[i].help);
-	fputs("Without -A, -c, -F, -H, -l, -p, -R or -y a new key is made.\n", stderr);
+	fputs("Without -A, -c, -F, -H, -L, -l, -p, -R, -s or -y a new key is made.\n", stderr);
 }
 
 static bool *flag_at(struct keygen *k, size_t offset)
@@ -107,7 +110,7 @@ static const struct option_row *row_of(int letter)
 	return NULL;
 }
 
-static bool take_option(struct keygen *k, const struct option_row *row, const char *value)
+static bool take_option(struct keygen *k, const struct option_row *row, char *value)
 {
 	switch (row->act) {
 	case ACT_FLAG:
@@ -119,6 +122,9 @@ static bool take_option(struct keygen *k, const struct option_row *row, const ch
 		break;
 	case ACT_TEXT:
 		*(const char **)((uint8_t *)k + row->text) = value;
+		break;
+	case ACT_LIST:
+		LIST_PUSH(k->option, k->noptions, value);
 		break;
 	case ACT_LATER:
 		fprintf(stderr, "%s: -%c is not built yet (%s)\n", k->program, row->letter, row->help);
@@ -149,11 +155,8 @@ static bool read_options(struct keygen *k, int argc, char **argv, int *status)
 		if (!take_option(k, row, optarg))
 			return false;
 	}
-	if (optind < argc) {
-		fprintf(stderr, "%s: too many arguments, beginning with \"%s\"\n", k->program, text_show(slice_str(argv[optind])));
-		usage(k->program);
-		return false;
-	}
+	k->arg = argv + optind;
+	k->nargs = (size_t)(argc - optind);
 	return true;
 }
 
@@ -201,20 +204,37 @@ static bool check_values(struct keygen *k, struct err *err)
 	return format_of(k, err);
 }
 
+static const struct step *step_of(struct keygen *k)
+{
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		if (*flag_at(k, steps[i].flag))
+			return &steps[i];
+	return &otherwise;
+}
+
+static int run(struct keygen *k)
+{
+	const struct step *step = step_of(k);
+	struct err err = {0};
+	if (!check_values(k, &err)) {
+		fprintf(stderr, "%s: %s\n", k->program, err.text);
+		return KEYGEN_FAILED;
+	}
+	if (k->nargs && !step->takes_args) {
+		fprintf(stderr, "%s: too many arguments, beginning with \"%s\"\n", k->program, text_show(slice_str(k->arg[0])));
+		usage(k->program);
+		return KEYGEN_NO;
+	}
+	return step->run(k);
+}
+
 int keygen_main(int argc, char **argv)
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	struct keygen k = {.program = slash ? slash + 1 : "ssh-keygen"};
-	struct err err = {0};
 	int status;
-	if (!read_options(&k, argc, argv, &status))
-		return status;
-	if (!check_values(&k, &err)) {
-		fprintf(stderr, "%s: %s\n", k.program, err.text);
-		return KEYGEN_FAILED;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
-		if (*flag_at(&k, steps[i].flag))
-			return steps[i].run(&k);
-	return keygen_generate(&k);
+	if (read_options(&k, argc, argv, &status))
+		status = run(&k);
+	mem_free(k.option);
+	return status;
 }

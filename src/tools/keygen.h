@@ -16,11 +16,16 @@ enum { KEYGEN_OK = 0, KEYGEN_NO = 1, KEYGEN_FAILED = 255, PASSPHRASE_MAX = 1024 
 struct keygen {
 	const char *program;
 	/* what to do */
-	bool all, fingerprint, print_public, new_passphrase, new_comment, find, remove, hash;
+	bool all, fingerprint, print_public, new_passphrase, new_comment, find, remove, hash, sign_cert, print_cert;
 	/* how */
 	const char *file, *comment, *pass, *old_pass, *type, *host, *cipher;
+	const char *ca, *identity, *names, *validity, *serial;
 	const char *bits_text, *rounds_text, *format_text, *hash_text;
-	bool quiet, verbose, ignored;
+	char **option;                                      /* each -O */
+	size_t noptions;
+	char **arg;                                         /* what stands behind the options */
+	size_t nargs;
+	bool quiet, verbose, ignored, for_host;
 	/* read from the texts above */
 	uint32_t bits, rounds;
 	enum keyfile_format format;                         /* OPENSSH, PEM, PKCS8 */
@@ -38,6 +43,12 @@ int keygen_print_public(struct keygen *);
 /* keygen_change.c */
 int keygen_change_passphrase(struct keygen *);
 int keygen_change_comment(struct keygen *);
+/* keygen_cert.c */
+int keygen_sign_cert(struct keygen *);
+/* keygen_showcert.c */
+int keygen_print_cert(struct keygen *);
+/* " forever", " after TIME", " before TIME" or " from TIME to TIME" in local time. */
+void keygen_put_validity(struct buf *, uint64_t after, uint64_t before);
 /* keygen_hosts.c */
 int keygen_known_hosts(struct keygen *);
 
@@ -51,6 +62,8 @@ bool keygen_ask_line(const char *prompt, struct buf *out);   /* from standard in
 bool keygen_read(const char *path, bool private, struct buf *out, struct err *) MUST_CHECK;
 /* A private key; where it needs a passphrase: `pass` if there is one, else prompt. *pass_used (may be NULL) gets what opened it. */
 struct key *keygen_load(const char *path, const char *pass, const char *prompt, struct buf *comment, struct buf *pass_used, struct err *);
+/* The public key in a file of any format, or beside it in .pub. */
+struct key *keygen_load_public(const char *path, struct buf *comment, struct err *);
 /* Twice the same, from the terminal. */
 bool keygen_new_passphrase(const char *prompt, struct buf *out, struct err *) MUST_CHECK;
 /* Private file with mode 0600, as options say. */

@@ -112,6 +112,23 @@ struct key *keygen_load(const char *path, const char *pass, const char *prompt, 
 	return k;
 }
 
+struct key *keygen_load_public(const char *path, struct buf *comment, struct err *err)
+{
+	struct buf text = BUF_INIT_SECRET(KEYFILE_MAX);
+	struct key *k = NULL;
+	char *beside = keygen_add(path, ".pub");
+	if (keygen_read(path, false, &text, err))
+		k = keyfile_read_public(buf_slice(&text), comment, err);
+	buf_reset(&text);
+	if (k == NULL && keygen_read(beside, false, &text, NULL))
+		k = keyfile_read_public(buf_slice(&text), comment, err);
+	if (k == NULL)
+		err_prefix(err, "load pubkey \"%s\"", path);
+	buf_clear(&text);
+	mem_free(beside);
+	return k;
+}
+
 bool keygen_new_passphrase(const char *prompt, struct buf *out, struct err *err)
 {
 	struct buf again = BUF_INIT_SECRET(PASSPHRASE_MAX);

@@ -7,13 +7,14 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "key/authkeys.h"
+#include "key/cert.h"
 #include "key/randart.h"
 #include "sys/files.h"
 
 enum { LIST_MAX = 64 << 20 };                               /* a file with many keys */
 
-static void show_key(const struct keygen *k, const struct key *key, struct slice comment)
+/* mark: "-CERT" for the key in a certificate, whose fingerprint is the plain key's. */
+static void show_key(const struct keygen *k, const struct key *key, const char *mark, struct slice comment)
 {
 	struct buf blob = BUF_INIT(KEYFILE_MAX), text = BUF_INIT(64 << 10);
 	uint8_t digest[HASH_MAX];
@@ -22,9 +23,9 @@ static void show_key(const struct keygen *k, const struct key *key, struct slice
 	key_fingerprint(buf_slice(&blob), k->digest, &text);
 	put_str(&text, " ");
 	keygen_put_comment(&text, comment.n ? comment : SLICE_LIT("no comment"));
-	put_fmt(&text, " (%s)\n", key_word(key));
+	put_fmt(&text, " (%s%s)\n", key_word(key), mark);
 	if (k->verbose) {
-		char *title = mem_fmt("%s %u", key_word(key), key_bits(key));
+		char *title = mem_fmt("%s%s %u", key_word(key), mark, key_bits(key));
 		char *foot = mem_str(k->digest->name);
 		for (char *c = foot; *c; c++)
 			*c = (char)(*c >= 'a' && *c <= 'z' ? *c - 32 : *c);
@@ -54,23 +55,33 @@ static struct slice skip_front(struct slice *line)
 	return front;
 }
 
+static bool show_bare(const struct keygen *k, struct slice line, struct slice front)
+{
+	struct slice comment = slice_of(NULL, 0);
+	struct key *key = keyfile_line(line, &comment, NULL);
+	struct cert *cert = key ? NULL : cert_from_line(line, &comment, NULL);
+	if (comment.n == 0 || comment.p[0] == '#')
+		comment = front;
+	if (key)
+		show_key(k, key, "", comment);
+	else if (cert)
+		show_key(k, cert->key, "-CERT", comment);
+	bool found = key || cert;
+	key_free(key);
+	cert_free(cert);
+	return found;
+}
+
 /* A bare key, or one behind a host list or options, which then stand for a missing comment. */
 static bool show_line(const struct keygen *k, struct slice line)
 {
-	struct slice comment = slice_of(NULL, 0), front = slice_of(NULL, 0);
 	line = slice_trim(line);
 	if (line.n == 0 || line.p[0] == '#')
 		return false;
-	struct key *key = keyfile_line(line, &comment, NULL);
-	if (key == NULL) {
-		front = skip_front(&line);
-		key = keyfile_line(line, &comment, NULL);
-	}
-	if (key == NULL)
-		return false;
-	show_key(k, key, comment.n && comment.p[0] != '#' ? comment : front);
-	key_free(key);
-	return true;
+	if (show_bare(k, line, slice_of(NULL, 0)))
+		return true;
+	struct slice front = skip_front(&line);
+	return show_bare(k, line, front);
 }
 
 /* A private file: what stands beside it in .pub has the comment; else its own public part. */
@@ -89,7 +100,7 @@ static int show_private(const struct keygen *k, const char *path, struct slice t
 	if (key == NULL)
 		key = keyfile_read_public(text, &comment, &err);
 	if (key)
-		show_key(k, key, buf_slice(&comment));
+		show_key(k, key, "", buf_slice(&comment));
 	else
 		err_prefix(&err, "%s is not a key file", path);
 	bool ok = key != NULL;

@@ -349,3 +349,99 @@ def test_comments_cannot_reach_the_terminal(ours, tmp_path):
     path = make(ours, tmp_path / "k", "ed25519", None, "", "evil \x1b]0;x\x07 \x9b31m")
     out = run(ours, "-l", "-f", path).stdout + run(ours, "-p", "-N", "x", "-f", path).stdout
     assert "\x1b" not in out and "\x07" not in out and "\x9b" not in out
+
+
+# Certificates.
+
+CERT_CASES = [
+    [], ["-n", "alice,bob"], ["-h", "-n", "*.example"], ["-z", "18446744073709551615"], ["-V", "20200101:20300101Z"], ["-V", "always:20300101120000Z"],
+    ["-V", "20200229:forever"], ["-V", "0x10:0x7fffffff"], ["-O", "clear"], ["-O", "no-pty", "-O", "no-x11-forwarding"],
+    ["-O", "clear", "-O", "permit-agent-forwarding", "-O", "PERMIT-pty"], ["-O", "force-command=ls -l"], ["-O", "source-address=10.0.0.0/8,::1/128"],
+    ["-O", "no-touch-required", "-O", "verify-required"], ["-O", "critical:z@x=data", "-O", "critical:a@x", "-O", "extension:n@x=", "-O", "extension:b@x=more"],
+    ["-h", "-O", "force-command=x", "-O", "permit-pty"],
+]
+
+
+def cert_parts(path):
+    """The blob without nonce and signature."""
+    raw = base64.b64decode(path.read_text().split()[1])
+    fields = []
+    for _ in range(2):
+        n = int.from_bytes(raw[:4], "big")
+        fields.append(raw[4:4 + n])
+        raw = raw[4 + n:]
+    return fields[0], raw[:raw.rindex(b"ssh-ed25519", 0, -20) - 4]
+
+
+@pytest.mark.parametrize("args", CERT_CASES, ids=lambda a: " ".join(a) or "plain")
+def test_certificates_are_openssh_s(ours, tmp_path, args):
+    ca = make(THEIRS, tmp_path / "ca")
+    parts = []
+    for program, folder in ((ours, tmp_path / "a"), (THEIRS, tmp_path / "b")):
+        folder.mkdir()
+        if not parts:
+            make(THEIRS, tmp_path / "k", "ecdsa", 256, "", "of a user")
+        (folder / "k.pub").write_text((tmp_path / "k.pub").read_text())
+        done = run(program, "-s", ca, "-I", "the id", *args, "k.pub", cwd=folder)
+        said = [line for line in done.stderr.splitlines() if not line.startswith("Warning")]    # 9.2 does not warn of missing principals
+        parts.append((cert_parts(folder / "k-cert.pub"), said))
+        assert (folder / "k-cert.pub").read_text().endswith(" of a user\n")
+    assert parts[0] == parts[1]
+    for folder in "ab":
+        assert same(ours, "-L", "-f", tmp_path / folder / "k-cert.pub").stdout.count("\n") > 8
+        same(ours, "-l", "-v", "-f", tmp_path / folder / "k-cert.pub")
+        same(ours, "-L", "-f", "-", stdin="# x\n" + (tmp_path / folder / "k-cert.pub").read_text())
+
+
+@pytest.mark.parametrize("ca_kind,ca_bits", TYPES[:5] + [("rsa", 2048)])
+@pytest.mark.parametrize("alg", [None, "rsa-sha2-256"])
+def test_every_ca_signs_every_key(pair, ours, tmp_path, ca_kind, ca_bits, alg):
+    if ca_bits == 1024:
+        ca_bits = 3072
+    if alg and ca_kind != "rsa":
+        alg = None
+    writer, _ = pair
+    ca = make(THEIRS, tmp_path / "ca", ca_kind, ca_bits, "capass")
+    names = []
+    for n, (kind, bits) in enumerate(TYPES[:4] + TYPES[5:]):
+        make(THEIRS, tmp_path / f"k{n}", kind, bits)
+        names.append(f"k{n}.pub")
+    done = run(writer, "-s", ca, "-P", "capass", "-I", "id", "-n", "a", "-z", "+9", *(["-t", alg] if alg else []), *names, cwd=tmp_path)
+    assert [line.split(" serial ")[1].split()[0] for line in done.stderr.splitlines()] == [str(9 + n) for n in range(len(names))]
+    for n in range(len(names)):
+        shown = same(ours, "-L", "-f", tmp_path / f"k{n}-cert.pub").stdout
+        assert f"Serial: {9 + n}" in shown and (alg or "using") in shown
+
+
+def test_relative_validity(ours, tmp_path):
+    ca, _ = make(THEIRS, tmp_path / "ca"), make(THEIRS, tmp_path / "k")
+    for args in (["-V", "+1w"], ["-V", "-1d:+52w1d"], ["-V", "-1m:forever"]):
+        shown = []
+        for program in (ours, THEIRS):
+            run(program, "-q", "-s", ca, "-I", "x", "-n", "a", *args, tmp_path / "k.pub")
+            line = next(s for s in run(THEIRS, "-L", "-f", tmp_path / "k-cert.pub").stdout.splitlines() if "Valid:" in s)
+            shown.append([time.mktime(time.strptime(t, "%Y-%m-%dT%H:%M:%S")) for t in re.findall(r"\d{4}-\S+", line)])
+        assert len(shown[0]) == len(shown[1]) and all(abs(a - b) <= 61 for a, b in zip(*shown))
+
+
+@pytest.mark.parametrize("args", [["-V", "foo"], ["-V", "20300101:20200101"], ["-V", ":"], ["-V", "20200101:"], ["-V", "0x:forever"], ["-O", "foo"], ["-O", "force-command="],
+                                  ["-O", "source-address=foo"], ["-O", "source-address=10.0.0.1/8"], ["-O", "force-command=a", "-O", "force-command=b"], ["-O", "critical:"],
+                                  ["-z", "x"], ["-z", "-1"], ["-z", "18446744073709551616"], ["-n", "a,,b"], ["-n", ""], ["-t", "rsa-sha2-256"],
+                                  ["-O", "critical:a", "-O", "critical:a=b"]], ids=" ".join)
+def test_bad_certificate_requests(ours, tmp_path, args):
+    ca, _ = make(THEIRS, tmp_path / "ca"), make(THEIRS, tmp_path / "k")
+    done = run(ours, "-s", ca, "-I", "x", *args, tmp_path / "k.pub", rc=255)
+    assert [line for line in done.stderr.splitlines() if not line.startswith("Warning")], done.stderr
+    assert not (tmp_path / "k-cert.pub").exists()
+
+
+def test_certificate_use_errors(ours, tmp_path):
+    ca, _ = make(THEIRS, tmp_path / "ca"), make(THEIRS, tmp_path / "k")
+    run(ours, "-s", ca, tmp_path / "k.pub", rc=255)
+    run(ours, "-s", ca, "-I", "x", rc=1)
+    run(ours, "-s", tmp_path / "missing", "-I", "x", tmp_path / "k.pub", rc=255)
+    run(ours, "-s", ca, "-I", "x", tmp_path / "missing.pub", rc=255)
+    run(ours, "-s", tmp_path / "ca.pub", "-I", "x", tmp_path / "k.pub", rc=255)
+    for text in ("", "junk\n", (tmp_path / "k.pub").read_text()):
+        (tmp_path / "not").write_text(text)
+        assert run(ours, "-L", "-f", tmp_path / "not", rc=1).returncode == run(THEIRS, "-L", "-f", tmp_path / "not", rc=None).returncode
