@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -323,16 +324,24 @@ bool mon_serve_user(struct monitor *m)
 	return got == PRIV_AGAIN;
 }
 
-/* The end of its socket tells sshd-user to hang up its terminals and leave. */
+/* The end of our half tells sshd-user to hang up its terminals and leave; what it still says is served. */
 static void end_user(struct monitor *m)
 {
-	struct pollfd p = {.fd = m->user_pidfd, .events = POLLIN};
-	priv_clear(&m->user);
+	uint64_t end = clock_ms() + USER_GRACE_MS;
 	if (m->user_pid <= 0)
 		return;
-	if (poll(&p, 1, USER_GRACE_MS) <= 0)
+	shutdown(m->user.fd, SHUT_WR);
+	for (bool heard = true; heard;) {
+		uint64_t now = clock_ms();
+		struct pollfd p = {.fd = m->user.fd, .events = POLLIN};
+		heard = now < end && poll(&p, 1, (int)(end - now)) > 0 && mon_serve_user(m);
+	}
+	struct pollfd p = {.fd = m->user_pidfd, .events = POLLIN};
+	uint64_t now = clock_ms();
+	if (poll(&p, 1, now < end ? (int)(end - now) : 0) <= 0)
 		proc_signal(m->user_pidfd, SIGKILL);
 	proc_wait(m->user_pid, true, NULL);
+	priv_clear(&m->user);
 	fd_close(&m->user_pidfd);
 	m->user_pid = 0;
 }

@@ -348,6 +348,15 @@ static bool on_request(struct user *u, struct frame *f)
 	return reply(s, REPLY_REQUEST, false, q.want_reply, NULL, 0);
 }
 
+static void close_session(struct user_session *s)
+{
+	const struct frame_rights *r = &s->user->rights;
+	if (s->open)
+		log_verbose("Close session: user %s from %s port %u id %u", text_show(r->user), text_show(r->client_ip), r->client_port, s->chan);
+	s->open = false;
+	drop_pty(s);
+}
+
 /* The channel is gone. A pty is hung up by that; other commands lose their pipes and go on until they notice, as
  * with OpenSSH. */
 static bool on_closed(struct user *u, struct frame *f)
@@ -386,5 +395,5 @@ bool user_frame(struct user *u, struct frame *f)
 void user_hang_up(struct user *u)
 {
 	for (struct user_session *s = u->sessions; s; s = s->next)
-		drop_pty(s);
+		close_session(s);
 }

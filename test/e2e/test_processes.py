@@ -43,7 +43,8 @@ class Connection:
         before = set(tree(server.process.pid))
         self.server = server
         self.client = subprocess.Popen([*server.arguments(*options), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert self.client.stdout.readline().strip() == b'ready'
+        while (line := self.client.stdout.readline()).strip() != b'ready':      # a shell's start-up files may have words of their own
+            assert line, server.text()
         listener = server.process.pid
         self.user = wait_for(lambda: next((p for p, n in tree(listener).items() if n == 'sshd-user' and p not in before), None))
         self.monitor = int(status(self.user)['PPid'])
