@@ -89,7 +89,7 @@ def host_key(kind='ed25519'):
 
 def known_hosts(port, kinds=KEYS, name=None):
     path = cellar() / f'known_hosts_{port}_{os.getpid()}'
-    path.write_text(''.join(f'{name or f"[127.0.0.1]:{port}"} {host_key(k).with_suffix(".pub").read_text()}' for k in kinds))
+    path.write_text(''.join(f'{name or f"[127.0.0.1]:{port}"} {" ".join(host_key(k).with_suffix(".pub").read_text().split()[:2])}\n' for k in kinds))
     return path
 
 
@@ -126,11 +126,21 @@ def _built(name, command):
     return out
 
 
+def same(done, path):
+    """The output is the content of path; says where it begins to differ."""
+    want = path.read_bytes()
+    assert done.status == 0, done
+    if done.out == want:
+        return
+    at = next((i for i, (a, b) in enumerate(zip(done.out, want)) if a != b), min(len(done.out), len(want)))
+    raise AssertionError(f'{len(done.out)} bytes, {len(want)} expected, differ at {at}: {done.out[at:at + 32].hex()} for {want[at:at + 32].hex()}; {done.err[-2000:]}')
+
+
 # Hawser as a client
 
 def ours(peer, *command, key='ed25519', password=None, method=None, args=(), config=None, env=None, **more):
     """Hawser's ssh runs command at the peer (a running server with port, login, hosts); with password by that method."""
-    config = {**everything(), **(config or {})}
+    config = {'WarnWeakCrypto': 'no', **everything(), **(config or {})}
     argv = [BIN / 'ssh', '-F', 'none', '-p', str(peer.port), '-o', f'UserKnownHostsFile={peer.hosts}', '-o', 'GlobalKnownHostsFile=none',
             '-o', 'StrictHostKeyChecking=yes', '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none', *args]
     env = {**os.environ, **(env or {})}
