@@ -306,9 +306,20 @@ void config_show(struct client *c, struct buf *out)
 	ssh_conf_dump(&c->conf, c->typed, out);
 }
 
-static bool refuse_strange(const char *what, const char *text, struct err *e)
+/* DOMAIN\\user and blanks are names that exist; what a shell would take apart, or an option parser for its own, is not. */
+static bool user_is_safe(const char *text)
 {
-	if (token_shell_safe(slice_str(text)))
+	for (const char *at = text; *at; at++) {
+		bool last = at[1] == 0;
+		if ((unsigned char)*at < ' ' || *at == 0x7f || strchr("'`\";&<>|(){}$", *at) || (*at == '\\' && last) || (*at == ' ' && at[1] == '-'))
+			return false;
+	}
+	return text[0] != '-' && text[0] != 0;
+}
+
+static bool refuse_strange(const char *what, const char *text, bool safe, struct err *e)
+{
+	if (safe)
 		return true;
 	return err_set(e, ERR_USAGE, "%s \"%s\" has characters that no %s has; nothing was done", what, text_show(slice_str(text)), what);
 }
@@ -341,5 +352,5 @@ bool config_expand(struct client *c, struct err *e)
 		if (c->command == NULL)
 			return false;
 	}
-	return refuse_strange("host name", c->host, e) && refuse_strange("user name", c->user, e);
+	return refuse_strange("host name", c->host, token_shell_safe(slice_str(c->host)), e) && refuse_strange("user name", c->user, user_is_safe(c->user), e);
 }
