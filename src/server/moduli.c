@@ -12,6 +12,19 @@ static struct slice word(struct slice *rest)
 	return slice_cut(rest, ' ');
 }
 
+static int nibble(uint8_t c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool is_hex(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (nibble(s.p[i]) < 0)
+			return false;
+	return s.n > 0;
+}
+
 /* timestamp type tests tries size generator modulus */
 static bool parse(struct slice text, struct line *out)
 {
@@ -27,31 +40,17 @@ static bool parse(struct slice text, struct line *out)
 	out->modulus = word(&rest);
 	out->size++;                                        /* the file counts from the highest bit, 0 being the first */
 	return type == TYPE_SAFE && !(tests & TEST_COMPOSITE) && (tests & ~(uint64_t)TEST_COMPOSITE) && tries > 0 &&
-		out->modulus.n > 0 && out->size <= 16384;
-}
-
-static int nibble(uint8_t c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		out->size <= 16384 && is_hex(out->modulus) && is_hex(out->generator);
 }
 
 static bool put_from_hex(struct buf *out, struct slice hex)
 {
-	size_t i = 0;
-	if (hex.n % 2) {
-		int first = nibble(hex.p[0]);
-		if (first < 0)
-			return false;
-		put_u8(out, (uint8_t)first);
-		i = 1;
-	}
-	for (; i < hex.n; i += 2) {
-		int high = nibble(hex.p[i]), low = nibble(hex.p[i + 1]);
-		if (high < 0 || low < 0)
-			return false;
-		put_u8(out, (uint8_t)(high << 4 | low));
-	}
-	return !out->bad && out->len > 0;
+	size_t i = hex.n % 2;
+	if (i)
+		put_u8(out, (uint8_t)nibble(hex.p[0]));
+	for (; i < hex.n; i += 2)
+		put_u8(out, (uint8_t)(nibble(hex.p[i]) << 4 | nibble(hex.p[i + 1])));
+	return !out->bad;
 }
 
 static bool better(uint64_t size, uint64_t best, uint64_t preferred)
