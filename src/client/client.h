@@ -36,6 +36,7 @@ struct client {
 	struct session *session;
 	struct loop_timer deadline;                         /* ConnectTimeout */
 	bool no_guess, logged_in, retry, over, kexed;
+	uint64_t began;                                     /* of the connection, in the loop's time */
 	int status;                                         /* exit status of the program; -1: not known yet */
 	char over_text[600];
 };

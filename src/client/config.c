@@ -347,6 +347,8 @@ bool config_expand(struct client *c, struct err *e)
 		mem_free(c->user);
 		c->user = user;
 	}
+	if (c->conf.remote_command && c->command && c->conf.session_type != CONF_SESSION_SUBSYSTEM)
+		return err_set(e, ERR_USAGE, "Cannot execute command-line and remote command.");
 	if (c->conf.remote_command && c->command == NULL) {
 		c->command = expand(c, "RemoteCommand", c->conf.remote_command, e);
 		if (c->command == NULL)

@@ -74,10 +74,10 @@ static int start_attempt(struct race *r)
 {
 	struct sock_addr *to = &r->all.at[r->next++];
 	struct sock_from from;
-	char name[160];
+	char address[SOCK_TEXT_MAX];
 	bool pending = false;
-	address_text(to, name, sizeof name);
-	log_debug("Connecting to %s [%s].", r->c->host, name);
+	sock_text(to, address);
+	log_debug("Connecting to %s [%s] port %u.", r->c->host, address, r->c->port);
 	if (!source_address(r->c, to->any.sa_family, &from, &r->last))
 		return -1;
 	int fd = sock_connect(to, &from, &pending, &r->last);

@@ -81,6 +81,7 @@ static void nothing(struct buf *b)
 static void compressions(struct buf *b)
 {
 	put_line(b, "none");
+	put_line(b, "zlib");
 	put_line(b, "zlib@openssh.com");
 }
 

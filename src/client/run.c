@@ -2,6 +2,7 @@
 #include "client/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,6 +30,18 @@ void client_over(struct client *c, int status, const char *fmt, ...)
 	c->over = true;
 	c->status = status;
 	loop_stop(c->loop);
+}
+
+/* As OpenSSH's -v writes it behind the host's name. */
+static const char *brackets_text(struct client *c)
+{
+	static char text[SOCK_TEXT_MAX + 32];
+	char address[SOCK_TEXT_MAX];
+	if (c->peer.len == 0)
+		return "via proxy";
+	sock_text(&c->peer, address);
+	snprintf(text, sizeof text, "[%s]:%u", address, c->port);
+	return text;
 }
 
 static const char *peer_text(struct client *c)
@@ -77,6 +90,17 @@ static void on_banner(struct slice text)
 	buf_clear(&b);
 }
 
+/* Without a session nothing here reads or writes: whoever waits for the end of our output may go on. */
+static void let_go(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		if (fd != STDERR_FILENO || log_get_level() < LOG_LEVEL_DEBUG1)
+			dup2(null, fd);
+	if (null > 2)
+		close(null);
+}
+
 /* -f: the parent reports success to whoever waits; the child goes on with the connection. */
 static void go_background(struct client *c)
 {
@@ -88,15 +112,17 @@ static void go_background(struct client *c)
 		log_error("cannot go to the background: %s", strerror(errno));
 	else
 		setsid();
-	(void)c;
+	if (c->conf.session_type == CONF_SESSION_NONE)
+		let_go();
 }
 
 static void on_authed(struct client *c, const struct ssh_event *ev)
 {
 	c->logged_in = true;
-	log_verbose("Authenticated to %s (%s) using \"%s\".", text_show(slice_str(c->host)), c->peer.len ? peer_text(c) : "via proxy", text_show(ev->name));
+	log_verbose("Authenticated to %s (%s) using \"%s\".", text_show(slice_str(c->host)), brackets_text(c), text_show(ev->name));
 	login_free(c->login);
 	c->login = NULL;
+	log_debug("Entering interactive session.");
 	if (c->conf.fork_after_authentication)
 		go_background(c);
 	config_local_command(c);
@@ -137,6 +163,7 @@ static void on_event(void *owner, const struct ssh_event *ev)
 	switch (ev->kind) {
 	case EV_TRACE: log_at(ev->level, "%.*s", (int)ev->text.n, (const char *)ev->text.p); break;
 	case EV_KEXED: on_kexed(c); break;
+	case EV_VERSION: log_debug("Authenticating to %s:%u as '%s'", c->host, c->port, text_show(slice_str(c->user))); break;
 	case EV_ASK: on_ask(c, &ev->ask); break;
 	case EV_BANNER: on_banner(ev->text); break;
 	case EV_AUTHED: on_authed(c, ev); break;
@@ -191,6 +218,18 @@ static void on_deadline(void *arg)
 	client_over(c, 255, "Connection to %s timed out during the handshake (ConnectTimeout)", peer_text(c));
 }
 
+static void say_totals(struct client *c)
+{
+	double seconds = (double)(loop_now(c->loop) - c->began) / 1000;
+	unsigned long long out = ssh_bytes(c->ssh, true), in = ssh_bytes(c->ssh, false);
+	if (!c->logged_in || log_get_level() < LOG_LEVEL_VERBOSE)
+		return;
+	seconds = seconds < 0.001 ? 0.001 : seconds;
+	log_verbose("Transferred: sent %llu, received %llu bytes, in %.1f seconds", out, in, seconds);
+	log_verbose("Bytes per second: sent %.1f, received %.1f", (double)out / seconds, (double)in / seconds);
+	log_debug("Exit status %d", c->status);
+}
+
 static void run_connection(struct client *c)
 {
 	struct buf host_keys = BUF_INIT(1 << 16);
@@ -198,6 +237,7 @@ static void run_connection(struct client *c)
 	c->over = c->retry = c->logged_in = false;
 	c->status = -1;
 	c->loop = loop_new();
+	c->began = loop_now(c->loop);
 	c->ssh = make_ssh(c, buf_cstr(&host_keys));
 	c->login = login_new(c);
 	c->drive = drive_new(c->loop, c->ssh, c->in, c->out, &ops, c);
@@ -209,6 +249,7 @@ static void run_connection(struct client *c)
 	if (!ssh_is_over(c->ssh))
 		ssh_disconnect(c->ssh, REASON_BY_APPLICATION, "disconnected by user");
 	drive_flush(c->drive, 2000);
+	say_totals(c);
 	loop_timer_stop(&c->deadline);
 	drive_free(c->drive);
 	session_free(c->session);
@@ -235,6 +276,10 @@ static void end_proxy(struct client *c)
 int client_run(struct client *c)
 {
 	struct err e = {0};
+	if (c->conf.fork_after_authentication && c->command == NULL && c->conf.session_type == CONF_SESSION_DEFAULT) {
+		log_error("Cannot fork into background without a command to execute; give one, or -N");
+		return 255;
+	}
 	for (int round = 0; round < 2; round++) {
 		if (!connect_to(c, &e)) {
 			log_error("ssh: %s", e.text);

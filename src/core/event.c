@@ -143,6 +143,11 @@ static void print_payload(struct ssh *ssh, struct slice payload, struct buf *lin
 
 void trace_message(struct ssh *ssh, const char *verb, struct slice payload)
 {
+	const char *step = payload.p[0] == MSG_KEXINIT ? "KEXINIT" : payload.p[0] == MSG_NEWKEYS ? "NEWKEYS" : NULL;
+	if (step)
+		trace(ssh, LOG_LEVEL_DEBUG1, "SSH2_MSG_%s %s", step, verb[0] == 's' ? "sent" : "received");
+	if (ssh->setup.trace < LOG_LEVEL_DEBUG3)
+		return;
 	struct buf line = BUF_INIT_SECRET(32 * 1024);
 	put_fmt(&line, "%s packet: ", verb);
 	print_payload(ssh, payload, &line);

@@ -54,8 +54,6 @@ void packet_trim(struct ssh *ssh)
 
 static void trace_out(struct ssh *ssh, struct slice payload)
 {
-	if (ssh->setup.trace < LOG_LEVEL_DEBUG3)
-		return;
 	trace_message(ssh, "send", payload);
 }
 

@@ -116,8 +116,7 @@ static void unknown(struct ssh *ssh, uint8_t number)
 void rules_dispatch(struct ssh *ssh, struct slice payload)
 {
 	uint8_t number = payload.p[0];
-	if (ssh->setup.trace >= LOG_LEVEL_DEBUG3)
-		trace_message(ssh, "receive", payload);
+	trace_message(ssh, "receive", payload);
 	if (ssh->kex.skip_next && is_kex_number(number)) {
 		ssh->kex.skip_next = false;                 /* RFC 4253, section 7: sent with a wrong guess */
 		return;

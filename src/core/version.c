@@ -18,6 +18,7 @@ void version_send(struct ssh *ssh)
 {
 	struct buf *v = &ssh->kex.my_version;
 	put_fmt(v, "SSH-2.0-%s", ssh->setup.software);
+	trace(ssh, LOG_LEVEL_DEBUG1, "Local version string %s", text_show(buf_slice(v)));
 	packet_raw(ssh, buf_slice(v));
 	packet_raw(ssh, SLICE_LIT("\r\n"));
 }

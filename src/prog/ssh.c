@@ -98,6 +98,8 @@ int main(int argc, char **argv)
 	if (!proc_clean_start(&e) || !options_parse(&o, argc, argv, &e))
 		return fail(&e);
 	logsink_use_stderr(o.quiet ? LOG_LEVEL_QUIET : o.verbose > 2 ? LOG_LEVEL_DEBUG3 : (enum log_level)(LOG_LEVEL_INFO + (o.verbose ? 1 + o.verbose : 0)), NULL);
+	if (o.log_file && !logsink_use_file(log_get_level(), o.log_file, &e))
+		return fail(&e);
 	query_version(&out);
 	if (o.print_version)
 		return print(STDERR_FILENO, &out);

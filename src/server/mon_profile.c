@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/names.h"
 #include "conf/algs.h"
+#include "core/ssh.h"
 #include "crypto/box.h"
 #include "crypto/kem.h"
 #include "sys/fd.h"
@@ -49,7 +50,7 @@ static uint32_t tos(int value)
 
 static void put_software(const struct monitor *m, struct buf *out)
 {
-	put_str(out, "Hawser_" HAWSER_VERSION);
+	put_str(out, SSH_SOFTWARE);
 	if (m->conf.version_addendum && *m->conf.version_addendum)
 		put_fmt(out, " %s", m->conf.version_addendum);
 }
