@@ -51,17 +51,15 @@ bool window_take(struct ssh *ssh, struct chan *c, size_t n)
 	return true;
 }
 
-/* What went through in a round trip says how much more is worth a try. A sender that was held up by the window gets
- * eight times as much, since it takes a round trip more until that shows; one that was not, twice what it used. */
-static uint64_t wanted(const struct mux *m, const struct window *w, uint64_t rtt, uint64_t elapsed)
+/* The reader took nearly all of the window in less than a round trip: the window is what holds the sender up. */
+static bool held_up(const struct mux *m, const struct window *w, uint64_t rtt, uint64_t elapsed)
 {
-	bool held_up = w->epoch_bytes >= w->size / 4 * 3 && elapsed < rtt + rtt / 2;
-	if (held_up && m->rtt_asked)
-		return (uint64_t)w->size * 8;
-	return 2 * w->epoch_bytes * rtt / elapsed;
+	return m->rtt_asked && w->epoch_bytes >= w->size / 4 * 3 && elapsed < rtt + rtt / 2;
 }
 
-/* At the end of each round trip: how much did the reader take in it? */
+/* What went through in a round trip says how much more is worth a try. A sender that was held up by the window gets
+ * eight times as much, since it takes a round trip more until that shows, and at once, since every round trip of the
+ * start counts; one that was not, twice what it used. */
 static void measure(struct ssh *ssh, struct window *w, size_t n)
 {
 	enum { SHORT_MS = 2 };                              /* the first window covers anything below */
@@ -73,9 +71,10 @@ static void measure(struct ssh *ssh, struct window *w, size_t n)
 		return;
 	}
 	uint64_t elapsed = ssh->now + 1 - w->epoch_start;
-	if (rtt < SHORT_MS || elapsed < rtt)
+	bool grow = held_up(ssh->mux, w, rtt, elapsed);
+	if (rtt < SHORT_MS || (elapsed < rtt && !grow))
 		return;
-	uint64_t want = wanted(ssh->mux, w, rtt, elapsed);
+	uint64_t want = grow ? (uint64_t)w->size * 8 : 2 * w->epoch_bytes * rtt / elapsed;
 	w->epoch_start = ssh->now + 1;
 	w->epoch_bytes = 0;
 	if (want > window_limit(ssh))
@@ -84,15 +83,15 @@ static void measure(struct ssh *ssh, struct window *w, size_t n)
 		w->want = (uint32_t)want;
 }
 
-/* By half a MiB (each adjust costs both ends a system call), by quarters or three packets of a small window, and at half in any case; never for single bytes while
- * a slow reader still has much to take. */
+/* By half a MiB (each adjust costs both ends a system call), by quarters or three packets of a small window, at half in
+ * any case, and at once where it grows much; never for single bytes while a slow reader still has much to take. */
 static bool adjust_due(const struct window *w)
 {
 	enum { STEP_MAX = 512 * 1024 };
 	uint32_t step = w->size / 4 > 3 * CHAN_PACKET ? w->size / 4 : 3 * CHAN_PACKET;
 	if (step > STEP_MAX)
 		step = STEP_MAX;
-	if (w->consumed >= step)
+	if (w->consumed >= step || w->want / 2 >= w->size)
 		return true;
 	return w->consumed > 0 && w->left <= w->size / 2 && (w->consumed >= CHAN_PACKET || w->left + w->consumed == w->size);
 }
