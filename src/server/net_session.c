@@ -38,8 +38,10 @@ void net_session_open(struct net *n, const struct ssh_event *ev)
 /* eow@openssh.com: the client reads no more of our output (PROTOCOL of OpenSSH). */
 static void end_of_writes(struct net_session *s)
 {
-	if (s->endpoint)
-		endpoint_end_source(s->endpoint, STREAM_OUT);
+	if (s->endpoint == NULL)
+		return;
+	endpoint_end_source(s->endpoint, STREAM_OUT);
+	endpoint_end_source(s->endpoint, STREAM_ERR);       /* the core takes nothing of either now, so its end would never be seen */
 }
 
 void net_session_request(struct net *n, const struct ssh_event *ev)
