@@ -16,6 +16,8 @@
 #include "key/randart.h"
 #include "sys/files.h"
 
+enum { OTHER_NAMES = 8 };                                  /* shown of a key that other hosts have too */
+
 struct texts { struct buf *at; char **path; size_t n, mine; };   /* the first `mine` are the user's own */
 
 static void add_text(struct client *c, struct texts *t, const char *keyword, const char *value)
@@ -160,8 +162,32 @@ static void remember(struct client *c, struct texts *t, const struct key *key)
 	buf_clear(&line);
 }
 
+/* Where else this very key stands, by line: a host that only changed its name is no stranger. */
+static void put_other_names(struct client *c, const struct texts *t, const struct key *key, struct buf *out)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		struct known_reader r = known_reader_of(buf_slice(&t->at[i]));
+		struct known_line line;
+		while (known_next(&r, &line) && found <= OTHER_NAMES) {
+			struct key *other = line.is_entry && line.marker == KNOWN_PLAIN ? known_line_key(&line) : NULL;
+			if (other && key_equal(other, key) && found++ < OTHER_NAMES) {
+				if (found == 1)
+					put_str(out, "This host key is known by the following other names/addresses:\n");
+				put_fmt(out, "    %s:%zu: %s\n", t->path[i], line.number, known_line_is_hashed(&line) ? "[hashed name]" : text_show(line.hosts));
+			}
+			key_free(other);
+		}
+	}
+	if (found > OTHER_NAMES)
+		put_str(out, "    (and others)\n");
+	if (found == 0)
+		put_str(out, "This key is not known by any other names.\n");
+	(void)c;
+}
+
 /* "yes", "no" or the fingerprint itself. */
-static bool ask_user(struct client *c, const struct key *key, const struct known_result *found)
+static bool ask_user(struct client *c, const struct texts *t, const struct key *key)
 {
 	char host[700];
 	struct buf text = BUF_INIT(1 << 16), print = BUF_INIT(200), reply = BUF_INIT_SECRET(1024);
@@ -171,10 +197,7 @@ static bool ask_user(struct client *c, const struct key *key, const struct known
 	put_fmt(&text, "%s key fingerprint is %s.\n", key_word(key), buf_cstr(&print));
 	if (c->conf.visual_host_key)
 		put_art(c, key, &text);
-	if (found->n)
-		put_str(&text, "This host key is new, but the host is known by other keys or names.\n");
-	else
-		put_str(&text, "This key is not known by any other names.\n");
+	put_other_names(c, t, key, &text);
 	put_str(&text, "Are you sure you want to continue connecting (yes/no/[fingerprint])? ");
 	for (int tries = 0; tries < 8; tries++) {
 		struct err e;
@@ -194,7 +217,7 @@ static bool ask_user(struct client *c, const struct key *key, const struct known
 	return yes;
 }
 
-static bool new_key(struct client *c, struct texts *t, const struct key *key, const struct known_result *found, struct answer_yes *a)
+static bool new_key(struct client *c, struct texts *t, const struct key *key, struct answer_yes *a)
 {
 	bool ask = c->conf.strict_host_key_checking == CONF_STRICT_ASK;
 	if (c->conf.strict_host_key_checking == CONF_STRICT_YES || (ask && c->conf.batch_mode)) {
@@ -203,7 +226,7 @@ static bool new_key(struct client *c, struct texts *t, const struct key *key, co
 		a->text = SLICE_LIT("Host key verification failed; add the key with ssh-keyscan after checking its fingerprint");
 		return false;
 	}
-	if (ask && !ask_user(c, key, found)) {
+	if (ask && !ask_user(c, t, key)) {
 		a->text = SLICE_LIT("Host key verification failed.");
 		return false;
 	}
@@ -254,6 +277,39 @@ static bool changed_key(struct client *c, struct texts *t, const struct key *key
 	return true;
 }
 
+/* An entry without the port is as good where none has it, as OpenSSH sees it. */
+static bool known_without_port(struct client *c, const struct texts *t, const struct key *key)
+{
+	struct known_result found = {0};
+	struct buf name = BUF_INIT(1024);
+	if (c->conf.host_key_alias || c->port == 22)
+		return false;
+	known_hosts_name(c->host, 22, &name);
+	for (size_t i = 0; i < t->n; i++)
+		known_hosts_check(&found, (unsigned)i, buf_slice(&t->at[i]), buf_slice(&name), key, KNOWN_PLAIN);
+	bool match = found.state == KNOWN_MATCH;
+	if (match)
+		log_debug("Host '%s' is known without its port and matches the %s host key.", buf_cstr(&name), key_word(key));
+	known_result_clear(&found);
+	buf_clear(&name);
+	return match;
+}
+
+static void show_key(struct client *c, const struct key *key)
+{
+	struct buf print = BUF_INIT(200), art = BUF_INIT(4096);
+	put_fingerprint(c, key, &print);
+	log_info("Host key fingerprint is %s", buf_cstr(&print));
+	put_art(c, key, &art);
+	struct slice left = buf_slice(&art);
+	while (left.n) {
+		struct slice line = slice_cut(&left, '\n');
+		log_info("%.*s", (int)line.n, (const char *)line.p);
+	}
+	buf_clear(&print);
+	buf_clear(&art);
+}
+
 static bool judge(struct client *c, const struct key *key, struct answer_yes *a)
 {
 	struct texts t;
@@ -268,8 +324,10 @@ static bool judge(struct client *c, const struct key *key, struct answer_yes *a)
 	case KNOWN_MATCH:
 		log_debug("Host '%s' is known and matches the %s host key.", buf_cstr(&name), key_word(key));
 		ok = true;
+		if (c->conf.visual_host_key)
+			show_key(c, key);
 		break;
-	case KNOWN_NEW: ok = new_key(c, &t, key, &found, a); break;
+	case KNOWN_NEW: ok = known_without_port(c, &t, key) || new_key(c, &t, key, a); break;
 	case KNOWN_CHANGED: ok = changed_key(c, &t, key, &found, a); break;
 	case KNOWN_REVOKED:
 		log_error("The %s host key of %s is marked as revoked; somebody may be using a stolen key.", key_word(key), buf_cstr(&name));

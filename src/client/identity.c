@@ -221,7 +221,7 @@ static struct key *unlock(struct client *c, struct identity *id, struct err *e)
 
 bool identity_sign(struct client *c, struct identities *l, struct identity *id, const struct key_alg *alg, struct slice data, struct buf *sig, struct err *e)
 {
-	if (id->in_agent) {
+	if (id->in_agent && id->private == NULL) {
 		uint32_t flags = strcmp(alg->name, "rsa-sha2-512") == 0 ? AGENT_SIGN_RSA_SHA2_512
 		               : strcmp(alg->name, "rsa-sha2-256") == 0 ? AGENT_SIGN_RSA_SHA2_256 : 0;
 		if (agentio_sign(&l->agent, buf_slice(&id->blob), data, flags, sig, e))

@@ -62,13 +62,12 @@ static struct identity *next_identity(struct login *a, const struct key_alg **al
 	return NULL;
 }
 
-/* A signature at once saves a round trip and costs little where the key lies open in a file, or is
- * the only one there is; a key behind a passphrase or in a busy agent is only asked about. */
+/* A signature at once saves a round trip and costs little where the key lies open in a file; a slow
+ * one only if there is no other key. A key behind a passphrase, or in an agent that may want a human
+ * to confirm, is used when the server has said that it takes it. */
 static bool sign_at_once(const struct login *a, const struct identity *id)
 {
-	if (a->ids.n == 1)
-		return id->private != NULL || id->in_agent;
-	return id->private != NULL && strcmp(key_type(id->public), "ssh-rsa") != 0;
+	return id->private != NULL && (a->ids.n == 1 || strcmp(key_type(id->public), "ssh-rsa") != 0);
 }
 
 static bool try_publickey(struct login *a, bool first, struct answer_credential *out)
@@ -77,8 +76,8 @@ static bool try_publickey(struct login *a, bool first, struct answer_credential 
 	struct identity *id = next_identity(a, &alg);
 	if (id == NULL)
 		return false;
-	if (first && (!sign_at_once(a, id) || (alg->kind == PK_RSA && ssh_peer_sig_algs(a->c->ssh).n == 0)))
-		return false;                               /* 'none' is cheaper, and brings the server's list of algorithms */
+	if (first && alg->kind == PK_RSA && ssh_peer_sig_algs(a->c->ssh).n == 0)
+		return false;                               /* 'none' brings the server's list of algorithms */
 	id->tried = true;
 	a->current = id;
 	out->kind = sign_at_once(a, id) ? CREDENTIAL_SIGN : CREDENTIAL_PROBE;

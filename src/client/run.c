@@ -134,10 +134,12 @@ static void on_authed(struct client *c, const struct ssh_event *ev)
 static void on_ask(struct client *c, const struct ask *ask)
 {
 	struct answer a = {.kind = ask->kind};
-	if (ask->kind == ASK_HOSTKEY)
+	if (ask->kind == ASK_HOSTKEY) {
+		loop_timer_stop(&c->deadline);              /* a human may think; what is left of the exchange is one message */
 		hostkey_answer(c, &ask->hostkey, &a);
-	else
+	} else {
 		login_answer(c->login, ask, &a);
+	}
 	ssh_answer(c->ssh, &a);
 }
 
