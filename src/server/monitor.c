@@ -123,6 +123,21 @@ static bool serve_net(struct monitor *m)
 	return m->over || got == PRIV_AGAIN;
 }
 
+/* A network process that ended while we were about to speak to it has said why: that lies in the socket. */
+static void last_words(struct monitor *m)
+{
+	struct frame f;
+	struct frame_over over;
+	while (!m->over_said && priv_recv(&m->net, &f) == PRIV_FRAME) {
+		struct reader r = reader_of(f.body);
+		if (f.number == FRAME_OVER && msg_decode_body(&frame_over_desc, &r, &over) && get_end(&r) && !mon_on_over(m, &over, &f))
+			log_debug("the last words make no sense");
+		frame_close(&f);
+	}
+	if (!m->over_said)
+		mon_lost(m);
+}
+
 static void loop(struct monitor *m)
 {
 	bool net = true, user = false;
@@ -140,7 +155,7 @@ static void loop(struct monitor *m)
 			m->over = true;
 	}
 	if (!m->over_said && !m->stopped)
-		mon_lost(m);
+		last_words(m);
 }
 
 static void take_signals(void)
