@@ -282,6 +282,7 @@ int client_run(struct client *c)
 		log_error("Cannot fork into background without a command to execute; give one, or -N");
 		return 255;
 	}
+	signal(SIGPIPE, SIG_IGN);                           /* a server that resets is reported; a reader that left gets eow */
 	for (int round = 0; round < 2; round++) {
 		if (!connect_to(c, &e)) {
 			log_error("ssh: %s", e.text);

@@ -273,12 +273,14 @@ static void on_child(void *arg, int signo)
 	(void)signo;
 	while (proc_reap(&e) == PROC_ENDED) {
 		struct conn *c = l->conns, *next;
-		if (ready_child_ended(&l->ready, e.pid, e.by_signal) && !l->single)
+		if ((ready_child_ended(&l->ready, e.pid, e.by_signal) || e.by_signal) && !l->single)
 			loop_defer(&l->prepare);
 		if (e.by_signal)
 			record_sweep(e.pid);                /* a monitor that was killed could not do it */
 		for (; c; c = next) {
 			next = c->next;
+			if (c->pair.net == e.pid && e.by_signal && e.code != SIGKILL)
+				log_info("Network process %ld ended by signal %d", (long)e.pid, e.code);
 			if (c->pair.monitor == e.pid)
 				conn_ended(l, c, &e);
 		}
@@ -344,6 +346,7 @@ static bool begin(struct listener *l)
 {
 	const struct listener_setup *s = l->setup;
 	struct err err;
+	signal(SIGPIPE, SIG_IGN);                           /* of peers that we refuse and that are gone */
 	loop_signal(l->loop, SIGCHLD, on_child, l);
 	loop_signal(l->loop, SIGTERM, on_stop, l);
 	loop_signal(l->loop, SIGINT, on_stop, l);

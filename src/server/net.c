@@ -1,5 +1,6 @@
 #include "server/net.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -306,6 +307,7 @@ int net_run(const struct net_jail *jail, int take_monitor)
 	priv_init(&n.monitor, take_monitor);
 	priv_init(&n.user, -1);
 	n.loop = loop_new();
+	signal(SIGPIPE, SIG_IGN);                           /* a peer that resets is told by write() */
 	proc_title("[net]");
 	log_init(LOG_LEVEL_INFO, log_to_monitor, &n);
 	if (!enter_jail(jail, &report, &err)) {

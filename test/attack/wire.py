@@ -55,7 +55,7 @@ class Wire:
         self.buffer, self.hello, self.theirs = b'', hello, None
         self.seal = self.open = self.session = None
         self.sent = self.taken = 0
-        self.kexinit = self.their_kexinit = None
+        self.kexinit = self.their_kexinit = self.last = None
 
     # Bytes and packets.
     def raw(self, data):
@@ -125,6 +125,7 @@ class Wire:
         try:
             while True:
                 p = self.recv()
+                self.last = p[0]
                 if p[0] == DISCONNECT:
                     n = struct.unpack('>I', p[5:9])[0]
                     said = struct.unpack('>I', p[1:5])[0], p[9:9 + n].decode()
