@@ -71,7 +71,10 @@ static void signals_start_from_default(void **state)
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	signal(SIGHUP, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
-	assert_string_equal(buf_cstr(&out), "SigBlk:0000000000000000SigIgn:0000000000000000");
+	/* Signals 32 and 33 are the C library's own: whoever started us may have left them ignored, and sigaction refuses them. */
+	static const char shown[] = "SigBlk:0000000000000000SigIgn:";
+	assert_memory_equal(buf_cstr(&out), shown, sizeof shown - 1);
+	assert_int_equal(strtoull(buf_cstr(&out) + sizeof shown - 1, NULL, 16) & ~0x180000000ull, 0);
 	buf_clear(&out);
 }
 
