@@ -166,6 +166,8 @@ static bool connect_tcp(struct client *c, struct err *e)
 		r.end = clock_ms() + (uint64_t)c->conf.connect_timeout * 1000;
 	c->in = c->out = run_race(&r);
 	sock_list_clear(&r.all);
+	if (c->in < 0 && slice_has_prefix(slice_str(r.last.text), "cannot connect: "))
+		memmove(r.last.text, r.last.text + strlen("cannot connect: "), strlen(r.last.text) - strlen("cannot connect: ") + 1);
 	if (c->in < 0)
 		return err_set(e, r.last.code, "connect to host %s port %u: %s", text_show(slice_str(c->host)), c->port, r.last.text);
 	sock_keepalive(c->in, c->conf.tcp_keep_alive != 0);

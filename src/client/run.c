@@ -74,6 +74,8 @@ static void on_over(struct client *c, const struct ssh_event *ev)
 	else if (ev->number == REASON_CONNECTION_LOST && slice_eq_str(ev->text, "end of file"))
 		client_over(c, 255, c->logged_in ? "Connection to %s closed by remote host." : "Connection closed by %s",
 			c->logged_in ? text_show(slice_str(c->host)) : peer_text(c));
+	else if (ev->number == REASON_KEX_FAILED && slice_has_prefix(ev->text, "no matching "))
+		client_over(c, 255, "Unable to negotiate with %s: %s", peer_text(c), text_show(ev->text));
 	else
 		client_over(c, 255, "%s: %s", peer_text(c), text_show(ev->text));
 }

@@ -10,15 +10,16 @@
 #include "core/handlers.h"
 #include "core/resume.h"
 
-static bool can_send(const struct chan *c)
+/* eow@openssh.com speaks of standard output; what the command says on standard error is still read. */
+static bool can_send(const struct chan *c, enum chan_stream stream)
 {
-	return c->out == OUT_OPEN && !c->close_wanted;
+	return (c->out == OUT_OPEN || (c->out == OUT_STOPPED && stream == STREAM_ERR)) && !c->close_wanted;
 }
 
 size_t chan_space(struct ssh *ssh, uint32_t id, enum chan_stream stream, struct room *rooms, size_t max)
 {
 	struct chan *c = mux_find(ssh, id);
-	if (!c || !can_send(c))
+	if (!c || !can_send(c, stream))
 		return 0;
 	struct mux *m = ssh->mux;
 	size_t header = stream == STREAM_OUT ? DATA_HEADER : EXTENDED_HEADER, n = 0;

@@ -142,7 +142,7 @@ bool mux_stray(struct ssh *ssh, const char *what)
 void mux_ready(struct ssh *ssh, struct chan *c)
 {
 	struct mux *m = ssh->mux;
-	if (!c->blocked || c->ready || !c->window_out || c->stage != CHAN_LIVE || c->out != OUT_OPEN)
+	if (!c->blocked || c->ready || !c->window_out || c->stage != CHAN_LIVE || c->out > OUT_STOPPED)
 		return;
 	c->ready = true;
 	c->ready_next = NULL;
