@@ -52,6 +52,7 @@ void config_local_command(struct client *);                /* LocalCommand, wher
 
 /* connect.c: fills in, out, peer, proxy. */
 bool connect_to(struct client *, struct err *) MUST_CHECK;
+void connect_interleave(struct sock_list *);               /* families take turns (RFC 8305, 4) */
 
 /* hostkey.c */
 void hostkey_order(struct client *, struct buf *names);    /* HostKeyAlgorithms with the types that known_hosts has in front */

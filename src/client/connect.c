@@ -39,7 +39,7 @@ static void address_text(const struct sock_addr *a, char *out, size_t n)
 }
 
 /* The families take turns, the resolver's first choice first (RFC 8305, section 4). */
-static void interleave(struct sock_list *l)
+void connect_interleave(struct sock_list *l)
 {
 	for (size_t i = 1; i < l->n; i++) {
 		if (l->at[i].any.sa_family != l->at[i - 1].any.sa_family)
@@ -161,7 +161,7 @@ static bool connect_tcp(struct client *c, struct err *e)
 	snprintf(port, sizeof port, "%u", c->port);
 	if (!sock_resolve(c->host, port, families[c->conf.address_family], 0, &r.all, e))
 		return err_prefix(e, "Could not resolve hostname %s", text_show(slice_str(c->host)));
-	interleave(&r.all);
+	connect_interleave(&r.all);
 	if (c->conf.connect_timeout > 0)
 		r.end = clock_ms() + (uint64_t)c->conf.connect_timeout * 1000;
 	c->in = c->out = run_race(&r);

@@ -39,13 +39,12 @@ static bool who_am_i(struct client *c, struct err *e)
 	return true;
 }
 
-static bool start_log(struct client *c, const struct ssh_options *o, struct err *e)
+static bool start_log(enum log_level level, int facility, const struct ssh_options *o, struct err *e)
 {
-	enum log_level level = (enum log_level)c->conf.log_level;
 	if (o->log_file)
 		return logsink_use_file(level, o->log_file, e);
 	if (o->to_syslog)
-		logsink_use_syslog(level, "ssh", c->conf.syslog_facility);
+		logsink_use_syslog(level, "ssh", facility);
 	else
 		logsink_use_stderr(level, NULL);
 	return true;
@@ -71,7 +70,7 @@ static void choose_tty(struct client *c)
 static int run(struct client *c, const struct ssh_options *o, struct err *e)
 {
 	struct buf out = BUF_INIT(1 << 20);
-	if (!who_am_i(c, e) || !config_load(c, o, e) || !start_log(c, o, e))
+	if (!who_am_i(c, e) || !config_load(c, o, e) || !start_log((enum log_level)c->conf.log_level, c->conf.syslog_facility, o, e))
 		return fail(e);
 	if (!config_expand(c, e))
 		return fail(e);
@@ -97,8 +96,7 @@ int main(int argc, char **argv)
 	struct client c = {.in = -1, .out = -1, .status = -1};
 	if (!proc_clean_start(&e) || !options_parse(&o, argc, argv, &e))
 		return fail(&e);
-	logsink_use_stderr(o.quiet ? LOG_LEVEL_QUIET : o.verbose > 2 ? LOG_LEVEL_DEBUG3 : (enum log_level)(LOG_LEVEL_INFO + (o.verbose ? 1 + o.verbose : 0)), NULL);
-	if (o.log_file && !logsink_use_file(log_get_level(), o.log_file, &e))
+	if (!start_log(o.quiet ? LOG_LEVEL_QUIET : o.verbose > 2 ? LOG_LEVEL_DEBUG3 : (enum log_level)(LOG_LEVEL_INFO + (o.verbose ? 1 + o.verbose : 0)), o.to_syslog ? logsink_facility("USER") : 0, &o, &e))
 		return fail(&e);
 	query_version(&out);
 	if (o.print_version)
