@@ -1,6 +1,8 @@
-/* Prints the keyword tables for tools/check-man and for completion: table, name, state, default, type, scope, help. Not installed. */
+/* Prints the keyword tables for tools/check-man and for completion: table, name, state, default, type, scope, help;
+ * for options of ssh the argument and the keyword stand in place of default and type. Not installed. */
 #include <stdio.h>
 #include "base/mem.h"
+#include "client/options.h"
 #include "conf/conf.h"
 #include "conf/types.h"
 
@@ -8,6 +10,15 @@ static void print_default(const char *s)
 {
 	for (; s && *s; s++)
 		putchar(*s == '\n' ? ' ' : *s);
+}
+
+static void print_options(void)
+{
+	size_t n;
+	const struct option_row *rows = options_table(&n);
+	for (size_t i = 0; i < n; i++)
+		printf("ssh\t-%c\t%s\t%s\t%s\t-\t%s\n", rows[i].letter, rows[i].later ? "later" : "built", rows[i].arg ? rows[i].arg : "-",
+			rows[i].keyword ? rows[i].keyword : "-", rows[i].help);
 }
 
 int main(void)
@@ -26,5 +37,6 @@ int main(void)
 			printf("\t%s\t%s\t%s\n", k->type ? k->type->name : "-", k->scope == CONF_MATCH ? "match" : "global", k->help ? k->help : "");
 		}
 	}
+	print_options();
 	return fflush(stdout) == 0 ? 0 : 1;
 }
