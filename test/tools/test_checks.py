@@ -98,6 +98,9 @@ ROWS = '{name}\tAlpha\tbuilt\tyes\t-\tglobal\t\n{name}\tBeta\tlater\ta,b\t-\tglo
     ('Cm Beta', 'Cm Delta', 1),
     ('.Cm Gamma .', '.Cm Epsilon .', 1),
     ('.Os\n', '', 1),
+    ('.It Fl q', '.It Fl x', 1),
+    ('.It Fl p Ar port', '.It Fl p', 1),
+    ('.Fl A , D .', '.Fl A .', 1),
     ('Default: yes.', 'Default: yes.\nAllowed in Match.', 1),
 ])
 def test_a_page_that_lies_fails(old, new, fails, tmp_path):
@@ -106,8 +109,12 @@ def test_a_page_that_lies_fails(old, new, fails, tmp_path):
     for name in ('ssh_config', 'sshd_config'):
         text = MAN.format(name=name)
         (tmp_path / 'man' / f'{name}.5').write_text(text.replace(old, new) if name == 'sshd_config' and old else text)
+    page = ('.Dd November 22, 2026\n.Dt SSH 1\n.Os\n.Sh NAME\n.Nm ssh\n.Nd test\n.Sh DESCRIPTION\n.Bl -tag -width Ds\n.It Fl q\nText.\n.It Fl p Ar port\nText.\n.El\n'
+            '.Pp\nThese are refused:\n.Fl A , D .\n')
+    (tmp_path / 'man/ssh.1').write_text(page.replace(old, new) if old else page)
+    options = 'ssh\t-q\tbuilt\t-\nssh\t-p\tbuilt\tport\nssh\t-A\tlater\t-\nssh\t-D\tlater\tport\n'
     tables = tmp_path / 'src/prog/hawser-tables'
-    tables.write_text('#!/bin/sh\ncat <<END\n' + ''.join(ROWS.format(name=n) for n in ('ssh_config', 'sshd_config')) + 'END\n')
+    tables.write_text('#!/bin/sh\ncat <<END\n' + ''.join(ROWS.format(name=n) for n in ('ssh_config', 'sshd_config')) + options + 'END\n')
     tables.chmod(0o755)
     done = run('check-man', tmp_path)
     assert done.returncode == fails, done.stdout + done.stderr
