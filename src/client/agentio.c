@@ -20,12 +20,11 @@ void agentio_close(struct agentio *a)
 	buf_clear(&a->reply);
 }
 
-/* Sends one message and reads the answer, whose first byte must be `want`; r stands behind it. */
-static bool ask(struct agentio *a, const struct buf *body, uint8_t want, int ms, struct reader *r, struct err *e)
+bool agentio_ask(struct agentio *a, struct slice body, int ms, struct reader *r, struct err *e)
 {
 	uint8_t head[4];
-	struct buf message = BUF_INIT(MESSAGE_MAX + 4);
-	put_string(&message, buf_slice(body));
+	struct buf message = BUF_INIT_SECRET(MESSAGE_MAX + 4);
+	put_string(&message, body);
 	bool ok = !message.bad && fd_write_all(a->fd, buf_slice(&message), LIST_MS, e);
 	buf_clear(&message);
 	if (!ok || !fd_read_exact(a->fd, (struct room){head, 4}, ms, e))
@@ -39,6 +38,14 @@ static bool ask(struct agentio *a, const struct buf *body, uint8_t want, int ms,
 		return err_prefix(e, "agent");
 	buf_add(&a->reply, n);
 	*r = reader_of(buf_slice(&a->reply));
+	return true;
+}
+
+/* The same for an answer whose first byte must be `want`; r stands behind it. */
+static bool ask(struct agentio *a, const struct buf *body, uint8_t want, int ms, struct reader *r, struct err *e)
+{
+	if (!agentio_ask(a, buf_slice(body), ms, r, e))
+		return false;
 	return get_u8(r) == want ? true : err_set(e, ERR_DENIED, "agent refused operation");
 }
 

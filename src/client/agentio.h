@@ -16,5 +16,7 @@ void agentio_close(struct agentio *);
 /* keys: owned list, mem_free it. */
 bool agentio_list(struct agentio *, struct agent_key **keys, size_t *n, struct err *) MUST_CHECK;
 bool agentio_sign(struct agentio *, struct slice blob, struct slice data, uint32_t flags, struct buf *sig, struct err *) MUST_CHECK;
+/* Any message: r stands at the first byte of the answer, until the next request. ms < 0: for as long as it takes. */
+bool agentio_ask(struct agentio *, struct slice message, int ms, struct reader *r, struct err *) MUST_CHECK;
 
 #endif

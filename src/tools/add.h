@@ -1,0 +1,29 @@
+/* ssh-add: puts keys into the agent, shows them and takes them out again. */
+#ifndef TOOLS_ADD_H
+#define TOOLS_ADD_H
+
+#include "client/agentio.h"
+#include "crypto/hash.h"
+
+enum { ADD_OK = 0, ADD_FAILED = 1, ADD_NO_AGENT = 2 };
+
+struct add {
+	const char *program;
+	struct agentio agent;
+	const struct hash_alg *fingerprint;
+	uint32_t lifetime;                                  /* seconds; 0: for ever */
+	bool confirm, remove, quiet, plain_only, certs_only, keep_expired;
+	struct buf last_pass;                               /* the passphrase before is tried first */
+};
+
+int add_main(int argc, char **argv);
+
+/* add_keys.c */
+int add_files(struct add *, char **paths);                 /* paths end with NULL; none: the default files */
+int add_list(struct add *, bool whole);
+int add_test(struct add *, char **paths);
+/* A request whose answer is SUCCESS or not. */
+bool add_simple(struct add *, struct slice message, struct err *) MUST_CHECK;
+int add_fail(const struct add *, const struct err *);
+
+#endif
