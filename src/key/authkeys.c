@@ -7,6 +7,7 @@
 #include "base/addr.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "key/optlist.h"
 
 #define G(name) offsetof(struct grant, name)
 const struct authkeys_option authkeys_options[] = {
@@ -227,64 +228,25 @@ static const struct authkeys_option *find_option(struct slice name)
 	return NULL;
 }
 
-/* ="value" with \" for a quote; every other backslash stands for itself. False: no quotes, or no end. */
-static bool cut_quoted(struct slice *text, struct buf *value)
+static bool parse_options(struct line_state *s, struct slice options, const struct authkeys_context *c)
 {
-	if (!slice_has_prefix(*text, "=\""))
-		return false;
-	*text = slice_from(*text, 2);
-	while (text->n) {
-		uint8_t c = text->p[0];
-		*text = slice_from(*text, 1);
-		if (c == '"')
-			return true;
-		if (c == '\\' && text->n && text->p[0] == '"') {
-			c = '"';
-			*text = slice_from(*text, 1);
-		}
-		put_u8(value, c);
-	}
-	return false;
-}
-
-static bool parse_option(struct line_state *s, struct slice *text, const struct authkeys_context *c)
-{
-	size_t n = 0;
-	while (n < text->n && text->p[n] != '=' && text->p[n] != ',')
-		n++;
-	struct slice name = slice_of(text->p, n);
-	const struct authkeys_option *o = find_option(name);
-	if (o == NULL)
-		return err_set(&s->err, ERR_FORMAT, "unknown option \"%s\"", text_show(name));
-	*text = slice_from(*text, n);
 	struct buf value = BUF_INIT(AUTHKEYS_LINE_MAX);
-	bool ok = o->value ? cut_quoted(text, &value) || refuse(s, o, "needs a value in quotes") : true;
-	if (ok && text->n && text->p[0] != ',')
-		ok = refuse(s, o, o->value ? "no comma behind its value" : "takes no value");
-	if (ok && text->n) {
-		*text = slice_from(*text, 1);
-		if (text->n == 0)
-			ok = refuse(s, o, "nothing behind the comma");
+	struct slice name;
+	bool has_value, ok = true;
+	enum option_step step;
+	while (ok && (step = option_next(&options, &name, &has_value, &value)) != OPTION_END) {
+		const struct authkeys_option *o = find_option(name);
+		if (o == NULL)
+			ok = err_set(&s->err, ERR_FORMAT, "unknown option \"%s\"", text_show(name));
+		else if (o->value != has_value)
+			ok = refuse(s, o, o->value ? "needs a value in quotes" : "takes no value");
+		else if (step == OPTION_BROKEN)
+			ok = refuse(s, o, "no comma or no option behind it, or an open quote");
+		else
+			ok = take_option(s, o, buf_slice(&value), c);
 	}
-	ok = ok && take_option(s, o, buf_slice(&value), c);
 	buf_clear(&value);
 	return ok;
-}
-
-/* Options end at the first blank outside quotes. False: an open quote. */
-static bool cut_options(struct slice *line, struct slice *options)
-{
-	bool quoted = false;
-	size_t i = 0;
-	for (; i < line->n && (quoted || (line->p[i] != ' ' && line->p[i] != '\t')); i++) {
-		if (line->p[i] == '\\' && i + 1 < line->n && line->p[i + 1] == '"')
-			i++;
-		else if (line->p[i] == '"')
-			quoted = !quoted;
-	}
-	*options = slice_of(line->p, i);
-	*line = slice_trim(slice_from(*line, i));
-	return !quoted;
 }
 
 bool authkeys_split(struct slice line, struct slice *options, struct slice *type, struct slice *base64, struct slice *comment)
@@ -296,7 +258,7 @@ bool authkeys_split(struct slice line, struct slice *options, struct slice *type
 	struct slice rest = line;
 	*type = slice_word(&rest);
 	if (key_kind_find(*type) == NULL) {
-		if (!cut_options(&line, options))
+		if (!options_cut(&line, options))
 			return false;
 		*type = slice_word(&line);
 		rest = line;
@@ -345,9 +307,7 @@ static bool judge_line(struct slice options, size_t number, const struct authkey
 	enum { PART = 2 * AUTHKEYS_LINE_MAX };                /* lengths come before each string of a list */
 	struct line_state s = {.grant = grant_all, .command = BUF_INIT(PART), .environment = BUF_INIT(PART),
 		.permitopen = BUF_INIT(PART), .permitlisten = BUF_INIT(PART), .from = BUF_INIT(PART)};
-	bool ok = true;
-	while (ok && options.n)
-		ok = parse_option(&s, &options, c);
+	bool ok = parse_options(&s, options, c);
 	if (ok && (s.environment.bad || s.permitopen.bad || s.permitlisten.bad))
 		ok = err_set(&s.err, ERR_LIMIT, "options too long");
 	if (ok)

@@ -23,3 +23,24 @@ void key_fingerprint(struct slice blob, const struct hash_alg *hash, struct buf 
 	while (text->len && text->p[text->len - 1] == '=')
 		buf_truncate(text, text->len - 1);
 }
+
+void key_bubblebabble(struct slice blob, struct buf *text)
+{
+	static const char vowels[] = "aeiouy", consonants[] = "bcdfghklmnprstvzx";
+	uint8_t d[HASH_MAX];
+	unsigned sum = 1;
+	size_t pairs = hash_sha1.len / 2;
+	hash_once(&hash_sha1, blob, d);
+	put_u8(text, 'x');
+	for (size_t i = 0; i < pairs; i++) {
+		unsigned a = d[2 * i], b = d[2 * i + 1];
+		const uint8_t word[6] = {
+			(uint8_t)vowels[((a >> 6) + sum) % 6], (uint8_t)consonants[a >> 2 & 15], (uint8_t)vowels[((a & 3) + sum / 6) % 6],
+			(uint8_t)consonants[b >> 4], '-', (uint8_t)consonants[b & 15],
+		};
+		put_bytes(text, slice_of(word, sizeof word));
+		sum = (sum * 5 + a * 7 + b) % 36;
+	}
+	const uint8_t end[4] = {(uint8_t)vowels[sum % 6], 'x', (uint8_t)vowels[sum / 6], 'x'};
+	put_bytes(text, slice_of(end, sizeof end));
+}

@@ -60,5 +60,6 @@ enum verdict key_verify(const struct key *, const struct key_alg *, struct slice
 
 /* "SHA256:..." (base64 without padding) or "MD5:..." (hex with colons) */
 void key_fingerprint(struct slice blob, const struct hash_alg *, struct buf *text);
+void key_bubblebabble(struct slice blob, struct buf *text);   /* SHA-1 as words that can be spoken (A. Huima, "The Bubble Babble Binary Data Encoding") */
 
 #endif

@@ -17,15 +17,16 @@ struct keygen {
 	const char *program;
 	/* what to do */
 	bool all, fingerprint, print_public, new_passphrase, new_comment, find, remove, hash, sign_cert, print_cert;
+	bool file_step, make_krl, update, ask_krl, export, import, sshfp, bubble;
 	/* how */
 	const char *file, *comment, *pass, *old_pass, *type, *host, *cipher;
-	const char *ca, *identity, *names, *validity, *serial;
+	const char *ca, *identity, *names, *validity, *serial, *step, *zone;
 	const char *bits_text, *rounds_text, *format_text, *hash_text;
 	char **option;                                      /* each -O */
 	size_t noptions;
 	char **arg;                                         /* what stands behind the options */
 	size_t nargs;
-	bool quiet, verbose, ignored, for_host;
+	bool quiet, verbose, ignored, for_host, generic;
 	/* read from the texts above */
 	uint32_t bits, rounds;
 	enum keyfile_format format;                         /* OPENSSH, PEM, PKCS8 */
@@ -49,6 +50,15 @@ int keygen_sign_cert(struct keygen *);
 int keygen_print_cert(struct keygen *);
 /* " forever", " after TIME", " before TIME" or " from TIME to TIME" in local time. */
 void keygen_put_validity(struct buf *, uint64_t after, uint64_t before);
+/* keygen_sig.c: -Y */
+int keygen_file_signature(struct keygen *);
+/* keygen_krl.c */
+int keygen_make_krl(struct keygen *);
+int keygen_ask_krl(struct keygen *);
+/* keygen_convert.c */
+int keygen_export(struct keygen *);
+int keygen_import(struct keygen *);
+int keygen_sshfp(struct keygen *);
 /* keygen_hosts.c */
 int keygen_known_hosts(struct keygen *);
 
@@ -69,6 +79,8 @@ bool keygen_new_passphrase(const char *prompt, struct buf *out, struct err *) MU
 /* Private file with mode 0600, as options say. */
 bool keygen_save(const struct keygen *, const struct key *, const char *path, struct slice pass, struct slice comment, struct err *) MUST_CHECK;
 bool keygen_save_public(const struct key *, const char *path, struct slice comment, struct err *) MUST_CHECK;
+/* YYYYMMDD[HHMM[SS]][Z], local time without Z; seconds since 1970. */
+bool keygen_time(struct slice, uint64_t *out) MUST_CHECK;
 char *keygen_user_at_host(void);                            /* owned */
 void keygen_put_comment(struct buf *, struct slice comment); /* escaped for a screen */
 

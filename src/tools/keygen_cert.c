@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "base/addr.h"
 #include "base/mem.h"
@@ -160,26 +159,6 @@ static bool take_serial(const struct keygen *k, struct plan *p, struct err *err)
 	return slice_to_u64(slice_from(s, p->count ? 1 : 0), &p->serial) || err_set(err, ERR_USAGE, "Invalid serial number \"%s\"", text_show(s));
 }
 
-/* Local time unless it ends in Z: the C library knows about summer time at that date. */
-static bool absolute_time(struct slice s, uint64_t *out)
-{
-	uint64_t as_utc;
-	if (!authkeys_time(s, 0, &as_utc))
-		return false;
-	if (s.p[s.n - 1] < '0' || s.p[s.n - 1] > '9') {
-		*out = as_utc;
-		return true;
-	}
-	time_t t = (time_t)as_utc;
-	struct tm tm;
-	if (gmtime_r(&t, &tm) == NULL)
-		return false;
-	tm.tm_isdst = -1;
-	t = mktime(&tm);
-	*out = (uint64_t)t;
-	return t >= 0;
-}
-
 static bool moment(struct slice s, const char *open_word, uint64_t open_value, int64_t now, uint64_t *out)
 {
 	uint64_t seconds;
@@ -195,7 +174,7 @@ static bool moment(struct slice s, const char *open_word, uint64_t open_value, i
 		return ok;
 	}
 	if (!slice_has_prefix(s, "+") && !slice_has_prefix(s, "-"))
-		return absolute_time(s, out);
+		return keygen_time(s, out);
 	if (!text_to_seconds(slice_from(s, 1), &seconds))
 		return false;
 	int64_t t = s.p[0] == '+' ? now + (int64_t)seconds : now - (int64_t)seconds;

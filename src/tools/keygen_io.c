@@ -3,11 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "client/readpass.h"
+#include "key/authkeys.h"
 #include "sys/account.h"
 #include "sys/fd.h"
 #include "sys/files.h"
@@ -157,6 +159,26 @@ bool keygen_save_public(const struct key *k, const char *path, struct slice comm
 	bool ok = file_write(path, buf_slice(&line), 0644, err);
 	buf_clear(&line);
 	return ok;
+}
+
+/* Local time unless it ends in Z: the C library knows about summer time at that date. */
+bool keygen_time(struct slice s, uint64_t *out)
+{
+	uint64_t as_utc;
+	if (!authkeys_time(s, 0, &as_utc))
+		return false;
+	if (s.p[s.n - 1] < '0' || s.p[s.n - 1] > '9') {
+		*out = as_utc;
+		return true;
+	}
+	time_t t = (time_t)as_utc;
+	struct tm tm;
+	if (gmtime_r(&t, &tm) == NULL)
+		return false;
+	tm.tm_isdst = -1;
+	t = mktime(&tm);
+	*out = (uint64_t)t;
+	return t >= 0;
 }
 
 char *keygen_user_at_host(void)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "key/cert.h"
+#include "key/optlist.h"
 #include "key/randart.h"
 #include "sys/files.h"
 
@@ -20,7 +21,10 @@ static void show_key(const struct keygen *k, const struct key *key, const char *
 	uint8_t digest[HASH_MAX];
 	key_blob(key, &blob);
 	put_fmt(&text, "%u ", key_bits(key));
-	key_fingerprint(buf_slice(&blob), k->digest, &text);
+	if (k->bubble)
+		key_bubblebabble(buf_slice(&blob), &text);
+	else
+		key_fingerprint(buf_slice(&blob), k->digest, &text);
 	put_str(&text, " ");
 	keygen_put_comment(&text, comment.n ? comment : SLICE_LIT("no comment"));
 	put_fmt(&text, " (%s%s)\n", key_word(key), mark);
@@ -37,22 +41,6 @@ static void show_key(const struct keygen *k, const struct key *key, const char *
 	fwrite(text.p, 1, text.len, stdout);
 	buf_clear(&blob);
 	buf_clear(&text);
-}
-
-/* Leading words of a line: a host list of known_hosts, or options with blanks in quotes. */
-static struct slice skip_front(struct slice *line)
-{
-	bool quoted = false;
-	size_t i = 0;
-	for (; i < line->n && (quoted || (line->p[i] != ' ' && line->p[i] != '\t')); i++) {
-		if (line->p[i] == '\\' && i + 1 < line->n && line->p[i + 1] == '"')
-			i++;
-		else if (line->p[i] == '"')
-			quoted = !quoted;
-	}
-	struct slice front = slice_of(line->p, i < line->n ? i : line->n);
-	*line = slice_trim(slice_from(*line, i));
-	return front;
 }
 
 static bool show_bare(const struct keygen *k, struct slice line, struct slice front)
@@ -80,7 +68,8 @@ static bool show_line(const struct keygen *k, struct slice line)
 		return false;
 	if (show_bare(k, line, slice_of(NULL, 0)))
 		return true;
-	struct slice front = skip_front(&line);
+	struct slice front;                             /* a host list, or options */
+	options_cut(&line, &front);
 	return show_bare(k, line, front);
 }
 

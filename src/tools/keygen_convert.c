@@ -1,0 +1,144 @@
+#include "tools/keygen.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "sys/files.h"
+
+static enum keyfile_format public_format(const struct keygen *k)
+{
+	switch (k->format) {
+	case KEYFILE_PEM: return KEYFILE_PEM_PUBLIC;
+	case KEYFILE_PKCS8: return KEYFILE_PKCS8_PUBLIC;
+	case KEYFILE_NONE:
+	case KEYFILE_OPENSSH:
+	case KEYFILE_LINE:
+	case KEYFILE_RFC4716:
+	case KEYFILE_PEM_PUBLIC:
+	case KEYFILE_PKCS8_PUBLIC: break;
+	}
+	return KEYFILE_RFC4716;
+}
+
+static int print(const struct keygen *k, const struct key *key, enum keyfile_format format, const char *comment)
+{
+	struct buf out = BUF_INIT(2 * KEYFILE_MAX);
+	struct err err = {0};
+	bool ok = keyfile_write_public(key, format, slice_str(comment), &out, &err);
+	fwrite(out.p, 1, out.len, stdout);
+	buf_clear(&out);
+	return ok ? KEYGEN_OK : keygen_fail(k, &err);
+}
+
+int keygen_export(struct keygen *k)
+{
+	struct err err = {0};
+	char *path = keygen_ask_file(k, "ed25519", "Enter file in which the key is");
+	char *who = keygen_user_at_host();
+	struct key *key = path ? keygen_load_public(path, NULL, &err) : NULL;
+	int status = path ? KEYGEN_FAILED : KEYGEN_NO;
+	if (key) {
+		char *comment = mem_fmt("%u-bit %s, converted by %s from OpenSSH", key_bits(key), key_word(key), who);
+		status = print(k, key, public_format(k), comment);
+		mem_free(comment);
+	} else if (path) {
+		keygen_fail(k, &err);
+	}
+	key_free(key);
+	mem_free(path);
+	mem_free(who);
+	return status;
+}
+
+/* From every public format but our own line. */
+int keygen_import(struct keygen *k)
+{
+	struct err err = {0};
+	struct buf text = BUF_INIT_SECRET(KEYFILE_MAX);
+	char *path = keygen_ask_file(k, "ed25519", "Enter file in which the key is");
+	struct key *key = NULL;
+	int status = path ? KEYGEN_FAILED : KEYGEN_NO;
+	if (path && keygen_read(path, false, &text, &err)) {
+		enum keyfile_format f = keyfile_detect(buf_slice(&text));
+		bool foreign = f == KEYFILE_RFC4716 || f == KEYFILE_PEM_PUBLIC || f == KEYFILE_PKCS8_PUBLIC;
+		key = foreign ? keyfile_read_public(buf_slice(&text), NULL, &err) : NULL;
+		if (!foreign)
+			err_set(&err, ERR_FORMAT, "%s is not a public key in RFC4716, PKCS8 or PEM", path);
+	}
+	if (key)
+		status = print(k, key, KEYFILE_LINE, NULL);
+	else if (path)
+		keygen_fail(k, &err);
+	key_free(key);
+	mem_free(path);
+	buf_clear(&text);
+	return status;
+}
+
+/* RFC 4255, RFC 6594, RFC 7479. */
+static const struct { enum pk_kind kind; int number; } sshfp_algorithms[] = {
+	{PK_RSA, 1}, {PK_P256, 3}, {PK_P384, 3}, {PK_P521, 3}, {PK_ED25519, 4},
+};
+static const struct { const struct hash_alg *hash; int number; } sshfp_hashes[] = {{&hash_sha1, 1}, {&hash_sha256, 2}};
+
+static void put_records(const struct keygen *k, const struct key *key, const struct hash_alg *only)
+{
+	struct buf blob = BUF_INIT(KEYFILE_MAX), out = BUF_INIT(4096);
+	uint8_t digest[HASH_MAX];
+	int algorithm = 0;
+	for (size_t i = 0; i < ARRAY_LEN(sshfp_algorithms); i++)
+		if (sshfp_algorithms[i].kind == pk_kind(key_pk(key)))
+			algorithm = sshfp_algorithms[i].number;
+	key_blob(key, &blob);
+	for (size_t i = 0; i < ARRAY_LEN(sshfp_hashes); i++) {
+		const struct hash_alg *h = sshfp_hashes[i].hash;
+		if (only && only != h)
+			continue;
+		hash_once(h, buf_slice(&blob), digest);
+		if (k->generic)
+			put_fmt(&out, "%s IN TYPE44 \\# %zu %02x %02x ", k->zone, h->len + 2, algorithm, sshfp_hashes[i].number);
+		else
+			put_fmt(&out, "%s IN SSHFP %d %d ", k->zone, algorithm, sshfp_hashes[i].number);
+		put_hex(&out, slice_of(digest, h->len));
+		put_str(&out, "\n");
+	}
+	fwrite(out.p, 1, out.len, stdout);
+	buf_clear(&blob);
+	buf_clear(&out);
+}
+
+static bool take_hash(const struct keygen *k, const struct hash_alg **only, struct err *err)
+{
+	*only = NULL;
+	for (size_t i = 0; i < k->noptions; i++) {
+		*only = strcasecmp(k->option[i], "hashalg=sha1") == 0 ? &hash_sha1 : strcasecmp(k->option[i], "hashalg=sha256") == 0 ? &hash_sha256 : NULL;
+		if (*only == NULL)
+			return err_set(err, ERR_USAGE, "Invalid option \"%s\": hashalg=sha1 or hashalg=sha256", text_show(slice_str(k->option[i])));
+	}
+	return true;
+}
+
+int keygen_sshfp(struct keygen *k)
+{
+	static const char *const families[] = {"rsa", "ecdsa", "ed25519"};
+	struct err err = {0};
+	const struct hash_alg *only;
+	bool any = false;
+	if (!take_hash(k, &only, &err))
+		return keygen_fail(k, &err);
+	for (size_t i = 0; i < (k->file ? 1 : ARRAY_LEN(families)); i++) {
+		char *path = k->file ? mem_str(k->file) : mem_fmt("%s/ssh_host_%s_key.pub", PATH_ETC, families[i]);
+		struct key *key = k->file || file_exists(path) ? keygen_load_public(path, NULL, &err) : NULL;
+		if (key)
+			put_records(k, key, only);
+		any = any || key;
+		key_free(key);
+		mem_free(path);
+	}
+	if (!any && err.text[0] == 0)
+		err_set(&err, ERR_MISSING, "no keys found");
+	return any ? KEYGEN_OK : keygen_fail(k, &err);
+}
