@@ -101,7 +101,7 @@ static bool judge(const struct line *l, const struct signers_query *q, struct bu
 		return err_set(err, ERR_DENIED, "not for the namespace %s", text_show(q->space));
 	if (q->time < 0 || (uint64_t)q->time < l->after)
 		return err_set(err, ERR_DENIED, "key is not yet valid");
-	if ((uint64_t)q->time >= l->before)
+	if ((uint64_t)q->time > l->before)              /* unlike a certificate, good to the last second */
 		return err_set(err, ERR_DENIED, "key has expired");
 	return judge_principal(l, q, out, err);
 }

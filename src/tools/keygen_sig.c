@@ -239,7 +239,7 @@ static int verify(const struct keygen *k, const struct sig_options *o)
 	if (ok)
 		say_good(k, o, s, k->identity);
 	else
-		err_prefix(&err, "Could not verify signature");
+		puts("Could not verify signature.");    /* on standard output, where scripts look for it */
 	sshsig_free(s);
 	buf_clear(&names);
 	return ok ? KEYGEN_OK : keygen_fail(k, &err);
@@ -253,7 +253,7 @@ static int check_novalidate(const struct keygen *k, const struct sig_options *o)
 	if (ok)
 		say_good(k, o, s, NULL);
 	else
-		err_prefix(&err, "Could not verify signature");
+		puts("Could not verify signature.");    /* on standard output, where scripts look for it */
 	sshsig_free(s);
 	return ok ? KEYGEN_OK : keygen_fail(k, &err);
 }

@@ -445,3 +445,175 @@ def test_certificate_use_errors(ours, tmp_path):
     for text in ("", "junk\n", (tmp_path / "k.pub").read_text()):
         (tmp_path / "not").write_text(text)
         assert run(ours, "-L", "-f", tmp_path / "not", rc=1).returncode == run(THEIRS, "-L", "-f", tmp_path / "not", rc=None).returncode
+
+
+# Signatures over files.
+
+def line_of(path):
+    return " ".join(path.read_text().split()[:2])
+
+
+@pytest.mark.parametrize("kind,bits", TYPES)
+@pytest.mark.parametrize("extra", [[], ["-O", "hashalg=sha256"]], ids=["sha512", "sha256"])
+def test_file_signatures(pair, tmp_path, kind, bits, extra):
+    writer, reader = pair
+    if bits == 1024:
+        bits = 2048
+    key = make(THEIRS, tmp_path / "k", kind, bits, "secret")
+    (tmp_path / "m").write_bytes(os.urandom(200000))
+    (tmp_path / "signers").write_text(f'# us\nme@x,*@y namespaces="git,file" {line_of(tmp_path / "k.pub")} comment\n')
+    run(writer, "-Y", "sign", "-f", key, "-P", "secret", "-n", "file", *extra, tmp_path / "m")
+    common = ["-f", tmp_path / "signers", "-s", tmp_path / "m.sig"]
+    message = subprocess.run(["base64", "-w0", tmp_path / "m"], capture_output=True, text=True, check=True).stdout
+    done = run(writer, "-Y", "sign", "-f", tmp_path / "k.pub", "-P", "secret", "-n", "git", *extra, stdin=message)
+    (tmp_path / "s").write_text(done.stdout)
+    common = ["-f", tmp_path / "signers", "-s", tmp_path / "s"]
+    good = run(reader, "-Y", "verify", "-n", "git", "-I", "me@x", *common, stdin=message)
+    assert good.stdout == run(writer, "-Y", "verify", "-n", "git", "-I", "me@x", *common, stdin=message).stdout
+    assert good.stdout.startswith('Good "git" signature for me@x with ')
+    run(reader, "-Y", "verify", "-n", "git", "-I", "me@x", *common, stdin=message + "x", rc=255)
+    run(reader, "-Y", "verify", "-n", "file", "-I", "me@x", *common, stdin=message, rc=255)
+    run(reader, "-Y", "verify", "-n", "git", "-I", "you@x", *common, stdin=message, rc=255)
+    for args in (["check-novalidate", "-n", "git", "-s", tmp_path / "s", "-O", "print-pubkey"], ["find-principals", *common],
+                 ["verify", "-n", "git", "-I", "z@y", "-O", "print-pubkey", *common], ["match-principals", "-I", "q@y", "-f", tmp_path / "signers"]):
+        assert run(reader, "-Y", *args, stdin=message).stdout == run(writer, "-Y", *args, stdin=message).stdout
+    run(reader, "-Y", "match-principals", "-I", "nobody", "-f", tmp_path / "signers", rc=None).returncode != 0
+    (tmp_path / "revoked").write_text((tmp_path / "k.pub").read_text())
+    run(reader, "-Y", "verify", "-n", "git", "-I", "me@x", "-r", tmp_path / "revoked", *common, stdin=message, rc=255)
+    (tmp_path / "revoked").write_text("# none\n")
+    run(reader, "-Y", "verify", "-n", "git", "-I", "me@x", "-r", tmp_path / "revoked", *common, stdin=message)
+
+
+def test_time_of_signers(ours, tmp_path):
+    key = make(THEIRS, tmp_path / "k")
+    (tmp_path / "signers").write_text(f'me valid-after="20200101",valid-before="20210101" {line_of(tmp_path / "k.pub")}\n')
+    (tmp_path / "s").write_text(run(THEIRS, "-Y", "sign", "-f", key, "-n", "n", stdin="x").stdout)
+    for when in (None, "20191231", "20200101000000", "20200601", "202012312359", "20210101", "20210101Z"):
+        args = ["-f", tmp_path / "signers", "-s", tmp_path / "s", *(["-O", f"verify-time={when}"] if when else [])]
+        same(ours, "-Y", "verify", "-n", "n", "-I", "me", *args, stdin="x")
+        same(ours, "-Y", "find-principals", *args)
+
+
+def test_signatures_by_certificates(pair, tmp_path):
+    writer, reader = pair                       # theirs signs with a certificate through an agent only: then ours does both
+    ca, _ = make(THEIRS, tmp_path / "ca"), make(THEIRS, tmp_path / "k")
+    run(THEIRS, "-q", "-s", ca, "-I", "id", "-n", "a@x,c@z", tmp_path / "k.pub")
+    (tmp_path / "signers").write_text(f'*@x,b@* cert-authority {line_of(tmp_path / "ca.pub")}\n')
+    done = run(writer if writer != THEIRS else reader, "-Y", "sign", "-f", tmp_path / "k-cert.pub", "-n", "n", stdin="x")
+    (tmp_path / "s").write_text(done.stdout)
+    args = ["-f", tmp_path / "signers", "-s", tmp_path / "s"]
+    assert "ED25519-CERT" in run(reader, "-Y", "verify", "-n", "n", "-I", "a@x", *args, stdin="x").stdout
+    assert run(reader, "-Y", "find-principals", *args).stdout == "a@x\n"
+    for name in ("b@x", "c@z"):
+        run(reader, "-Y", "verify", "-n", "n", "-I", name, *args, stdin="x", rc=255)
+
+
+def test_git_signs_and_verifies(ours, tmp_path):
+    if not os.path.exists("/usr/bin/git"):
+        pytest.skip("no git here")
+    make(ours, tmp_path / "k")
+    (tmp_path / "signers").write_text(f'me@x namespaces="git" {line_of(tmp_path / "k.pub")}\n')
+    env = {"HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "me@x", "GIT_COMMITTER_NAME": "n", "GIT_COMMITTER_EMAIL": "me@x"}
+    for name, value in (("gpg.format", "ssh"), ("gpg.ssh.program", ours), ("user.signingkey", str(tmp_path / "k.pub")), ("gpg.ssh.allowedSignersFile", str(tmp_path / "signers"))):
+        run("/usr/bin/git", "config", "--global", name, value, env=env)
+    repo = tmp_path / "repo"
+    run("/usr/bin/git", "init", "-q", repo, env=env)
+    run("/usr/bin/git", "commit", "-q", "-S", "--allow-empty", "-m", "x", cwd=repo, env=env)
+    done = run("/usr/bin/git", "verify-commit", "HEAD", cwd=repo, env=env)
+    assert 'Good "git" signature for me@x' in done.stdout + done.stderr
+    assert run("/usr/bin/git", "log", "-1", "--format=%G? %GS", cwd=repo, env=env).stdout == "G me@x\n"
+
+
+@pytest.mark.parametrize("args", [["sign", "-n", "x"], ["sign", "-f", "k"], ["verify", "-n", "x"], ["verify", "-n", "x", "-f", "s"], ["find-principals", "-f", "s"], ["nothing"],
+                                  ["check-novalidate", "-s", "s"], ["match-principals", "-f", "s"]], ids=" ".join)
+def test_signature_use_errors(ours, tmp_path, args):
+    assert run(ours, "-Y", *args, rc=1).stderr.count("\n") == 1
+    assert run(THEIRS, "-Y", *args, rc=None).returncode != 0
+
+
+# Revocation lists.
+
+SPEC = ["serial: 5-10", "serial: 0x20", "serial: 077", "serial: 1000-1000000", "serial: 18446744073709551615", "id: foo bar", "SERIAL: 12", "# remark", ""]
+
+
+def test_revocation_lists(pair, ours, tmp_path):
+    writer, reader = pair
+    ca, k = make(THEIRS, tmp_path / "ca"), [make(THEIRS, tmp_path / f"k{n}") for n in range(5)]
+    text = "\n".join(SPEC + ["".join(f"serial: {n}\n" for n in range(2000000, 2003000, 2)), f"key: {line_of(tmp_path / 'k0.pub')}",
+                             f"sha1: {line_of(tmp_path / 'k1.pub')}", f"sha256: {line_of(tmp_path / 'k2.pub')}"]) + "\n"
+    text += "hash: " + run(THEIRS, "-l", "-f", k[3]).stdout.split()[1] + "\n"
+    (tmp_path / "spec").write_text(text)
+    run(writer, "-k", "-f", tmp_path / "krl", "-s", tmp_path / "ca.pub", "-z", "42", tmp_path / "spec")
+    names = [f"k{n}.pub" for n in range(5)]
+    for serial, ident in ((4, "x"), (5, "x"), (10, "x"), (11, "x"), (12, "x"), (32, "x"), (63, "x"), (999, "x"), (1000000, "x"), (2000000, "x"), (2000001, "x"), (2002998, "x"),
+                          (18446744073709551615, "x"), (0, "foo bar"), (1, "foo bar"), (1, "foo")):
+        run(THEIRS, "-q", "-s", ca, "-I", ident, "-z", serial, "-n", "a", tmp_path / "k4.pub")
+        name = f"c{serial}{ident}-cert.pub"
+        os.rename(tmp_path / "k4-cert.pub", tmp_path / name)
+        names.append(name)
+    asked = [run(p, "-Q", "-f", "krl", *names, cwd=tmp_path, rc=1).stdout for p in (reader, writer)]
+    assert asked[0] == asked[1] and asked[0].count("REVOKED") == 15, asked[0]
+    listed = [run(p, "-Q", "-l", "-f", "krl", cwd=tmp_path).stdout for p in (reader, writer)]
+    assert sorted(listed[0].splitlines()) == sorted(listed[1].splitlines())
+    run(reader, "-k", "-u", "-f", "krl", "k4.pub", cwd=tmp_path)
+    asked = [run(p, "-Q", "-f", "krl", *names, cwd=tmp_path, rc=1).stdout for p in (reader, writer)]
+    assert asked[0] == asked[1] and asked[0].count("ok") == 0
+    assert "# KRL version 42" in run(writer, "-Q", "-l", "-f", "krl", cwd=tmp_path).stdout
+
+
+def test_revoking_certificates_by_themselves(pair, tmp_path):
+    writer, reader = pair
+    ca = make(THEIRS, tmp_path / "ca")
+    for n, serial in enumerate((0, 7, 8)):
+        make(THEIRS, tmp_path / f"k{n}")
+        run(THEIRS, "-q", "-s", ca, "-I", f"id{n}", "-z", serial, "-n", "a", tmp_path / f"k{n}.pub")
+    run(writer, "-k", "-f", tmp_path / "krl", tmp_path / "k0-cert.pub", tmp_path / "k1-cert.pub")
+    asked = run(reader, "-Q", "-f", "krl", *(f"k{n}{s}.pub" for n in range(3) for s in ("", "-cert")), cwd=tmp_path, rc=1).stdout
+    assert [line.rsplit(" ", 1)[1] for line in asked.splitlines()] == ["ok", "REVOKED", "ok", "REVOKED", "ok", "ok"]
+
+
+@pytest.mark.parametrize("text", ["junk\n", "serial: 1\n", "id: x\n", "key: x\n", "hash: x\n", "hash: MD5:x\n"])
+def test_bad_revocation_specs(ours, tmp_path, text):
+    (tmp_path / "spec").write_text(text)
+    assert run(ours, "-q", "-k", "-f", tmp_path / "krl", tmp_path / "spec", rc=255).stderr.count("\n") == 1
+    run(THEIRS, "-q", "-k", "-f", tmp_path / "krl", tmp_path / "spec", rc=255)
+    assert not (tmp_path / "krl").exists()
+
+
+@pytest.mark.parametrize("line", ["serial: 0", "serial: 5-4", "serial: x", "serial: 1-", "serial:", "serial: 99999999999999999999999999999999999"])
+def test_bad_serials(ours, tmp_path, line):
+    make(THEIRS, tmp_path / "ca")
+    (tmp_path / "spec").write_text(line + "\n")
+    run(ours, "-q", "-k", "-s", tmp_path / "ca.pub", "-f", tmp_path / "krl", tmp_path / "spec", rc=255)
+
+
+# Other formats.
+
+@pytest.mark.parametrize("kind,bits", TYPES)
+def test_public_formats(ours, tmp_path, kind, bits):
+    path = make(THEIRS, tmp_path / "k", kind, bits)
+    same(ours, "-e", "-f", path)
+    for form in ("RFC4716", "PKCS8", "PEM"):
+        done = run(ours, "-e", "-m", form, "-f", tmp_path / "k.pub", rc=None)
+        theirs = run(THEIRS, "-e", "-m", form, "-f", tmp_path / "k.pub", rc=None)
+        if theirs.returncode == 0:
+            assert done.stdout == theirs.stdout
+        if done.returncode == 0:
+            (tmp_path / "x").write_text(done.stdout)
+            assert run(ours, "-i", "-m", form, "-f", tmp_path / "x").stdout == line_of(tmp_path / "k.pub") + "\n"
+            if theirs.returncode == 0:          # of ECDSA there is no other form than PKCS#8
+                form = "PKCS8" if form == "PEM" and kind == "ecdsa" else form
+                assert run(THEIRS, "-i", "-m", form, "-f", tmp_path / "x").stdout == line_of(tmp_path / "k.pub") + "\n"
+        else:
+            assert form == "PEM" and kind != "rsa"
+    run(ours, "-i", "-f", tmp_path / "k.pub", rc=255)
+
+
+@pytest.mark.parametrize("kind,bits", TYPES)
+def test_sshfp_and_bubblebabble(ours, tmp_path, kind, bits):
+    path = make(THEIRS, tmp_path / "k", kind, bits)
+    assert same(ours, "-r", "host.example", "-f", path).stdout.count("SSHFP") == 2
+    same(ours, "-r", "host.example", "-g", "-f", tmp_path / "k.pub")
+    assert same(ours, "-B", "-f", path).stdout
+    assert run(ours, "-r", "h", "-f", path, "-O", "hashalg=sha256").stdout.count("SSHFP") == 1
+    run(ours, "-r", "h", "-f", path, "-O", "hashalg=md5", rc=255)
