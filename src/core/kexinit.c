@@ -297,6 +297,7 @@ bool on_kexinit(struct ssh *ssh, struct slice payload)
 	k->skip_next = theirs.first_follows && !kex_guess_right(c, s);
 	if (k->guess_sent && !kex_guess_right(c, s)) {
 		k->guess_sent = false;
+		k->guess_wrong = true;
 		trace(ssh, LOG_LEVEL_DEBUG1, "kex: our guess was wrong, the server passes over it");
 	}
 	ssh->phase = first && k->strict ? PHASE_KEX : PHASE_KEX_LOOSE;

@@ -216,8 +216,10 @@ void ssh_over(struct ssh *ssh, uint32_t reason, struct slice text, bool by_peer)
 {
 	if (ssh->phase == PHASE_OVER)
 		return;
-	/* Before the first keys it may have been our sending ahead that the peer choked on. */
-	ssh->kex.guess_failed |= ssh->role == SSH_CLIENT && !ssh->setup.no_pipeline && ssh->kex.count == 0 &&
+	/* Before the first keys it may have been our sending ahead that the peer choked on; also right behind them: paramiko's
+	 * server takes a wrong guess as if it were right, answers, and ends at the message that was meant. */
+	bool early = ssh->kex.count == 0 || (ssh->kex.guess_wrong && ssh->phase == PHASE_SERVICE);
+	ssh->kex.guess_failed |= ssh->role == SSH_CLIENT && !ssh->setup.no_pipeline && early &&
 		ssh->phase != PHASE_VERSION && reason != REASON_HOST_KEY_NOT_VERIFIABLE && !ssh->kex.no_common;
 	ssh->phase = PHASE_OVER;
 	ssh->ask.kind = ASK_NONE;

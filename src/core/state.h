@@ -65,7 +65,7 @@ struct kex {
 	struct buf my_init, peer_init;                      /* payloads of KEXINIT */
 	bool sent, got;                                     /* KEXINIT of this exchange */
 	bool newkeys_sent, newkeys_got;
-	bool strict, peer_ext_info, skip_next, guess_sent, guess_failed;
+	bool strict, peer_ext_info, skip_next, guess_sent, guess_wrong, guess_failed;
 	bool no_common;                                     /* nothing in common: another try would end the same way */
 	unsigned lines;                                     /* client: what stood before the server's version */
 	unsigned count;                                     /* exchanges finished */
