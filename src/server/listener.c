@@ -62,12 +62,20 @@ static struct addr addr_of(const struct sock_addr *s)
 	return a;
 }
 
+/* As OpenSSH's in a list of processes. */
+static void set_title(const struct listener *l)
+{
+	const struct conf_startups *s = &l->setup->conf->max_startups;
+	proc_title("sshd: %s [listener] %u of %d-%d startups", l->setup->self, limits_waiting(l->limits), s->begin, s->full);
+}
+
 static void no_longer_waiting(struct conn *c)
 {
 	if (!c->waiting)
 		return;
 	c->waiting = false;
 	limits_end(c->l->limits, &c->source);
+	set_title(c->l);
 	loop_timer_stop(&c->deadline);
 }
 
@@ -163,6 +171,7 @@ static struct conn *hand_over(struct listener *l, const int *fds, size_t n, bool
 	c->next = l->conns;
 	l->conns = c;
 	limits_begin(l->limits, &c->source);
+	set_title(l);
 	loop_timer_init(&c->deadline, l->loop, on_deadline, c);
 	if (l->setup->conf->login_grace_time)
 		loop_timer_at(&c->deadline, clock_ms() + (uint64_t)l->setup->conf->login_grace_time * 1000 + jitter());
@@ -368,6 +377,7 @@ static bool begin(struct listener *l)
 	if (!l->single)
 		write_pid(s->conf);
 	notify_ready();
+	set_title(l);
 	l->exit_code = 0;
 	return true;
 }

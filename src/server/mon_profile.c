@@ -145,7 +145,7 @@ bool mon_start(struct monitor *m, struct frame *f)
 	if (m->conf.use_dns && !mon_resolve(m))
 		return false;
 	log_verbose("Connection from %s port %u on %s port %u", m->peer.addr, m->peer.port, m->peer.laddr, m->peer.lport);
-	proc_title("[accepted]");
+	proc_title("sshd-session: [accepted]");
 	const struct conf_key *unmet = sshd_conf_unmet(&m->conf);
 	if (unmet)
 		log_error("%s is set but not built yet; nobody may log in until it is taken out", unmet->name);

@@ -222,7 +222,7 @@ bool mon_open_session(struct monitor *m)
 	struct err err;
 	int net_end = -1;
 	alarm(0);
-	proc_title("%s [priv]", m->login.account->name);
+	proc_title("sshd-session: %s [priv]", m->login.account->name);
 	if (geteuid() == 0 && !account_init_groups(m->login.account, &err)) {
 		log_error("%s", err.text);
 		return false;
@@ -266,7 +266,7 @@ static bool on_pty(void *server, const void *msg, struct frame *f)
 		struct record r = record_of(m, pty.name);
 		record_login(&r);
 		LIST_PUSH(m->ptys.v, m->ptys.n, mem_str(pty.name));
-		proc_title("%s@%s [priv]", a->name, pty.name + strlen("/dev/"));
+		proc_title("sshd-session: %s@%s [priv]", a->name, pty.name + strlen("/dev/"));
 	}
 	bool sent = priv_send_msg(&m->user, FRAME_PTY, &frame_pty_desc, &answer, fds, ok ? 2 : 0);
 	if (ok)

@@ -308,7 +308,7 @@ int net_run(const struct net_jail *jail, int take_monitor)
 	priv_init(&n.user, -1);
 	n.loop = loop_new();
 	signal(SIGPIPE, SIG_IGN);                           /* a peer that resets is told by write() */
-	proc_title("[net]");
+	proc_title("sshd-net: [net]");
 	log_init(LOG_LEVEL_INFO, log_to_monitor, &n);
 	if (!enter_jail(jail, &report, &err)) {
 		log_error("%s", err.text);

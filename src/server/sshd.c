@@ -59,7 +59,7 @@ static bool open_log(const struct sshd_options *o, const struct sshd_conf *conf)
 	if (conf == NULL || o->to_stderr || o->debug || o->log_file || o->test || o->dump || o->dump_only)
 		logsink_use_stderr(level, NULL);
 	else
-		logsink_use_syslog(level, "sshd", conf->syslog_facility);
+		logsink_use_syslog(level, "sshd", conf->syslog_facility << 3);
 	return true;
 }
 
@@ -188,6 +188,7 @@ int sshd_main(int argc, char **argv)
 	int code = 0;
 	if (!proc_clean_start(&err))
 		log_fatal("%s", err.text);
+	proc_title_init(argc, argv);
 	if (!sshd_options_parse(&o, argc, argv, &err)) {
 		fprintf(stderr, "sshd: %s\n", err.text);
 		sshd_options_usage();

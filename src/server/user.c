@@ -159,6 +159,7 @@ int user_main(void)
 	}
 	proc_not_dumpable();
 	write_auth_info(&u);
+	proc_title("sshd-user: %.*s", (int)u.rights.user.n, (const char *)u.rights.user.p);
 	u.loop = loop_new();
 	loop_signal(u.loop, SIGTERM, on_term, &u);
 	if (!fd_nonblock(u.net.fd, true))

@@ -13,7 +13,7 @@ void zygote_log(const struct frame_init *init, const char *tag, int facility, en
 	if (init->to_stderr)
 		logsink_use_stderr(level, NULL);
 	else
-		logsink_use_syslog(level, tag, facility);
+		logsink_use_syslog(level, tag, facility << 3);
 }
 
 static bool say_ready(struct priv *sshd, bool ok, const char *text)

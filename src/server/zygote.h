@@ -22,7 +22,7 @@ struct zygote_ops {
 	int (*child)(void *arg, struct frame *);
 };
 int zygote_run(const struct zygote_ops *, void *arg);      /* exit code of main */
-/* Log lines go where sshd's go. */
+/* Log lines go where sshd's go. facility: the number of RFC 5424. */
 void zygote_log(const struct frame_init *, const char *tag, int facility, enum log_level configured);
 
 int zygote_session_main(void);                             /* sshd-session */

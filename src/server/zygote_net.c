@@ -17,7 +17,7 @@ static bool prepare(void *arg, const struct frame_init *init, struct err *err)
 	struct net_jail *jail = arg;
 	const char *name;
 	*jail = (struct net_jail){.empty_root = PATH_RUN "/sshd", .fds = NET_FDS, .fallback = init->fallback};
-	zygote_log(init, "sshd-net", -1, LOG_LEVEL_INFO);
+	zygote_log(init, "sshd-net", 4, LOG_LEVEL_INFO);
 	if (geteuid() == 0) {
 		if (!account_service(&jail->uid, &jail->gid, &name))
 			return err_set(err, ERR_MISSING, "neither user sshd nor nobody exists: add one for the network process");
