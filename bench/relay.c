@@ -1,7 +1,7 @@
 /* A relay that delays bytes: every byte that goes in comes out `delay` milliseconds later, in both
- * directions, at any rate. It stands in for a long path where the kernel has no netem.
+ * directions, at any rate or at most at RATE. It stands in for a long path where the kernel has no netem.
  *
- * Usage: relay LISTEN_PORT TARGET_PORT DELAY_MS   (127.0.0.1 both; prints "ready" when it listens)
+ * Usage: relay LISTEN_PORT TARGET_PORT DELAY_MS [RATE_MB_S]   (127.0.0.1 both; prints "ready" when it listens)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RING = 512 << 20, STAMPS = 1 << 16, PAIRS = 64, CHUNK = 1 << 18 };
+enum { RING = 512 << 20, STAMPS = 1 << 16, PAIRS = 64, CHUNK = 1 << 18, QUEUE_US = 20000 };
 
 struct stamp { uint64_t end, due; };
 struct flow {                                               /* one direction: a ring of bytes and when they may leave */
@@ -26,10 +26,11 @@ struct flow {                                               /* one direction: a 
 	uint8_t *ring;
 	uint64_t in, out, ready;                            /* positions since the start */
 	struct stamp stamps[STAMPS];
-	uint64_t head, tail;
+	uint64_t head, tail, wire_free;
 	bool ended, shut;
 };
 struct pair { struct flow a, b; bool used; };
+static uint64_t rate;                                       /* bytes in a microsecond, which is MB/s; 0: any */
 
 static uint64_t now_us(void)
 {
@@ -75,7 +76,12 @@ static void flow_read(struct flow *f, uint64_t now, uint64_t delay)
 	if (got <= 0)
 		return;
 	f->in += (uint64_t)got;
-	f->stamps[f->head++ % STAMPS] = (struct stamp){f->in, now + delay};
+	uint64_t due = now + delay;
+	if (rate) {                                         /* one after the other, as on a wire */
+		f->wire_free = (f->wire_free > now ? f->wire_free : now) + (uint64_t)got / rate;
+		due = f->wire_free + delay;
+	}
+	f->stamps[f->head++ % STAMPS] = (struct stamp){f->in, due};
 }
 
 static void flow_write(struct flow *f, uint64_t now)
@@ -135,9 +141,12 @@ static size_t watch(struct pair *pairs, struct pollfd *polls, int *timeout, uint
 		for (int k = 0; k < 2; k++) {
 			struct flow *f = flows[k];
 			int wait = pairs[i].used ? flow_wait(f, now) : -1;
-			bool reads = pairs[i].used && !f->ended && f->in - f->out < RING;
+			bool jam = rate && f->wire_free > now + QUEUE_US;
+			bool reads = pairs[i].used && !f->ended && !jam && f->in - f->out < RING;
 			polls[n++] = (struct pollfd){.fd = reads ? f->from : -1, .events = POLLIN};
 			polls[n++] = (struct pollfd){.fd = pairs[i].used && f->out < f->ready ? f->to : -1, .events = POLLOUT};
+			if (jam && (wait < 0 || wait > 1))
+				wait = 1;
 			if (wait >= 0 && (*timeout < 0 || wait < *timeout))
 				*timeout = wait;
 		}
@@ -149,11 +158,12 @@ int main(int argc, char **argv)
 {
 	static struct pair pairs[PAIRS];
 	static struct pollfd polls[1 + PAIRS * 4];
-	if (argc != 4)
-		return fprintf(stderr, "usage: relay LISTEN_PORT TARGET_PORT DELAY_MS\n"), 2;
+	if (argc != 4 && argc != 5)
+		return fprintf(stderr, "usage: relay LISTEN_PORT TARGET_PORT DELAY_MS [RATE_MB_S]\n"), 2;
 	struct sockaddr_in at = here((int)strtol(argv[1], NULL, 10));
 	int target = (int)strtol(argv[2], NULL, 10), listener = tcp();
 	uint64_t delay = strtoull(argv[3], NULL, 10) * 1000;
+	rate = argc == 5 ? strtoull(argv[4], NULL, 10) : 0;
 	if (bind(listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 64) != 0)
 		return perror("relay"), 1;
 	printf("ready\n");
