@@ -1,6 +1,7 @@
 #include "drive/internal.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,11 +122,29 @@ static void run_events(struct drive *d)
 			endpoint_flush_slices(e);
 }
 
+/* Nothing happened for a while: buffers that more than a few keystrokes have touched go back to the kernel. */
+static void on_idle(void *arg)
+{
+	enum { TOUCHED = 32 * 1024 };
+	struct drive *d = arg;
+	uint64_t moved = ssh_bytes(d->ssh, true) + ssh_bytes(d->ssh, false);
+	if (d->busy) {
+		d->busy = false;
+		loop_timer_at(&d->idle, loop_now(d->loop) + IDLE_MS);
+	} else if (moved - d->trimmed_at >= TOUCHED || d->trimmed_at == 0) {
+		d->trimmed_at = moved;
+		ssh_trim(d->ssh);
+		malloc_trim(0);
+	}
+}
+
 void drive_pump(struct drive *d)
 {
 	if (d->pumping)
 		return;
-	d->pumping = true;
+	d->pumping = d->busy = true;
+	if (!d->idle.set)
+		loop_timer_at(&d->idle, loop_now(d->loop) + IDLE_MS);
 	run_events(d);
 	d->out_blocked = !write_output(d);
 	run_events(d);                                      /* room in the output may have made channels writable */
@@ -197,6 +216,7 @@ struct drive *drive_new(struct loop *loop, struct ssh *ssh, int in, int out, con
 		d->out_watch = loop_fd_add(loop, out, 0, on_out, d);
 	loop_defer_init(&d->work, loop, on_work, d);
 	loop_timer_init(&d->timer, loop, on_timer, d);
+	loop_timer_init(&d->idle, loop, on_idle, d);
 	loop_defer(&d->work);
 	return d;
 }
@@ -214,6 +234,7 @@ void drive_free(struct drive *d)
 	loop_fd_remove(d->out_watch);
 	loop_defer_cancel(&d->work);
 	loop_timer_stop(&d->timer);
+	loop_timer_stop(&d->idle);
 	mem_free(d);
 }
 

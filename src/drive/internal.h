@@ -6,7 +6,7 @@
 
 #include "drive/drive.h"
 
-enum { ROOMS = 16, SLICES = 64, FILTER_BYTES = 16384 };
+enum { ROOMS = 16, SLICES = 64, FILTER_BYTES = 16384, IDLE_MS = 1000 };
 
 struct source { int fd; struct loop_fd *watch; bool open, blocked; };
 struct sink {
@@ -36,10 +36,11 @@ struct drive {
 	void *owner;
 	struct loop_fd *in_watch, *out_watch;
 	struct loop_defer work;
-	struct loop_timer timer;
+	struct loop_timer timer, idle;
+	uint64_t trimmed_at;                                /* bytes moved until then */
 	struct endpoint *endpoints;
 	struct iovec none;
-	bool pumping, in_ended, out_blocked, over_told;
+	bool pumping, in_ended, out_blocked, over_told, busy;
 };
 
 void drive_sync(struct drive *);                           /* what to wait for, and when to wake */

@@ -11,7 +11,7 @@
 #include "sys/sandbox.h"
 #include "sys/sock.h"
 
-enum { WAITING_MAX = 1 << 20, FLUSH_MS = 1000, IDLE_MS = 1000, KEYS_MAX = 16 };
+enum { WAITING_MAX = 1 << 20, FLUSH_MS = 1000, KEYS_MAX = 16 };
 
 static void log_to_monitor(void *arg, enum log_level level, const char *line)
 {
@@ -212,7 +212,6 @@ static void global(struct net *n, const struct ssh_event *ev)
 static void on_event(void *owner, const struct ssh_event *ev)
 {
 	struct net *n = owner;
-	loop_timer_at(&n->trim, loop_now(n->loop) + IDLE_MS);
 	switch (ev->kind) {
 	case EV_TRACE:
 		log_at(ev->level, "%.*s", (int)ev->text.n, (const char *)ev->text.p);
@@ -256,13 +255,6 @@ static void on_ended(void *owner, struct endpoint *e, void *arg, bool sink)
 	net_session_ended(owner, arg, sink);
 }
 
-static void on_idle(void *arg)
-{
-	struct net *n = arg;
-	ssh_trim(n->ssh);
-	buf_clear(&n->waiting);
-}
-
 static bool start(struct net *n)
 {
 	static const struct drive_ops ops = {.event = on_event, .ended = on_ended};
@@ -277,7 +269,6 @@ static bool start(struct net *n)
 	free_profile(n);
 	n->drive = drive_new(n->loop, n->ssh, n->in, n->out, &ops, n);
 	n->monitor_watch = loop_fd_add(n->loop, n->monitor.fd, LOOP_READ, on_monitor, n);
-	loop_timer_init(&n->trim, n->loop, on_idle, n);
 	return fd_nonblock(n->monitor.fd, true);
 }
 

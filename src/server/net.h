@@ -32,7 +32,6 @@ struct net {
 	enum ask_kind open_ask;
 	struct net_session *sessions;
 	int tos_interactive, tos_bulk;                      /* -1: leave it */
-	struct loop_timer trim;
 	bool no_more_sessions, over, tuned;
 };
 
