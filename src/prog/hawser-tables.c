@@ -5,6 +5,7 @@
 #include "client/options.h"
 #include "conf/conf.h"
 #include "conf/types.h"
+#include "server/options.h"
 
 static void print_default(const char *s)
 {
@@ -19,6 +20,15 @@ static void print_options(void)
 	for (size_t i = 0; i < n; i++)
 		printf("ssh\t-%c\t%s\t%s\t%s\t-\t%s\n", rows[i].letter, rows[i].later ? "later" : "built", rows[i].arg ? rows[i].arg : "-",
 			rows[i].keyword ? rows[i].keyword : "-", rows[i].help);
+}
+
+static void print_sshd_options(void)
+{
+	size_t n;
+	const struct sshd_option_row *rows = sshd_options_table(&n);
+	for (size_t i = 0; i < n; i++)
+		printf("sshd\t-%c\t%s\t%s\t%s\t-\t%s\n", rows[i].letter, rows[i].help ? "built" : "ignored", rows[i].arg ? rows[i].arg : "-",
+			rows[i].keyword ? rows[i].keyword : "-", rows[i].help ? rows[i].help : "");
 }
 
 int main(void)
@@ -38,5 +48,6 @@ int main(void)
 		}
 	}
 	print_options();
+	print_sshd_options();
 	return fflush(stdout) == 0 ? 0 : 1;
 }

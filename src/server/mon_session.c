@@ -242,7 +242,8 @@ bool mon_open_session(struct monitor *m)
 
 static struct record record_of(const struct monitor *m, const char *line)
 {
-	return (struct record){.user = m->login.account->name, .uid = m->login.account->uid, .line = line, .host = m->peer.host,
+	return (struct record){.user = m->login.account->name, .uid = m->login.account->uid, .line = line,
+		.host = strlen(m->peer.host) > m->shared->utmp_len ? m->peer.addr : m->peer.host,
 		.address = m->peer.remote.len ? &m->peer.remote : NULL, .pid = getpid()};
 }
 

@@ -31,6 +31,7 @@ struct monitor_shared {
 	bool to_stderr;
 	const char *helpers;                                /* folder of the other programs */
 	uint64_t secret;                                    /* of the delays */
+	uint32_t utmp_len;                                  /* a longer host name stands in login records as its address */
 };
 
 enum mon_method { METHOD_NONE, METHOD_PUBLICKEY, METHOD_PASSWORD, METHOD_KBDINT, METHOD_COUNT };

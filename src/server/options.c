@@ -9,35 +9,41 @@
 #include "base/text.h"
 #include "sys/files.h"
 
-/* Letters of sshd(8). keyword: the option is short for that line of the file. */
-static const struct row { char letter; bool arg; const char *keyword; const char *help; } rows[] = {
-	{'4', false, "AddressFamily=inet", "use IPv4 only"},
-	{'6', false, "AddressFamily=inet6", "use IPv6 only"},
-	{'C', true, NULL, "connection to assume for -T: user=,host=,addr=,laddr=,lport="},
-	{'c', true, "HostCertificate=", "host certificate file"},
-	{'D', false, NULL, "stay in the foreground"},
-	{'d', false, NULL, "debug: one connection, log to stderr; up to three times"},
-	{'E', true, NULL, "append the log to a file"},
-	{'e', false, NULL, "log to stderr"},
-	{'f', true, NULL, "configuration file"},
-	{'G', false, NULL, "print the configuration, check no keys"},
-	{'g', true, "LoginGraceTime=", "time to log in"},
-	{'h', true, "HostKey=", "host key file"},
-	{'i', false, NULL, "serve one connection on standard input and output"},
-	{'o', true, "", "a line of the configuration"},
-	{'p', true, "Port=", "port to listen on; replaces those of the file"},
-	{'q', false, NULL, "log nothing"},
-	{'T', false, NULL, "print the configuration in force"},
-	{'t', false, NULL, "check the configuration and the keys"},
-	{'u', true, NULL, "length of the host field of utmp; 0: addresses only"},
-	{'V', false, NULL, "print the version"},
-	{'b', true, NULL, NULL},                                /* leftovers of protocol 1, without effect */
-	{'k', true, NULL, NULL},
-	{'Q', false, NULL, NULL},
-	{'r', false, NULL, NULL},
+/* Letters of sshd(8). */
+static const struct sshd_option_row rows[] = {
+	{'4', NULL, "AddressFamily=inet", "use IPv4 only"},
+	{'6', NULL, "AddressFamily=inet6", "use IPv6 only"},
+	{'C', "spec", NULL, "connection to assume for -T: user=,host=,addr=,laddr=,lport="},
+	{'c', "file", "HostCertificate=", "host certificate file"},
+	{'D', NULL, NULL, "stay in the foreground"},
+	{'d', NULL, NULL, "debug: one connection, log to stderr; up to three times"},
+	{'E', "file", NULL, "append the log to a file"},
+	{'e', NULL, NULL, "log to stderr"},
+	{'f', "file", NULL, "configuration file"},
+	{'G', NULL, NULL, "print the configuration, check no keys"},
+	{'g', "time", "LoginGraceTime=", "time to log in"},
+	{'h', "file", "HostKey=", "host key file"},
+	{'i', NULL, NULL, "serve one connection on standard input and output"},
+	{'o', "key=value", "", "a line of the configuration"},
+	{'p', "port", "Port=", "port to listen on; replaces those of the file"},
+	{'q', NULL, NULL, "log nothing"},
+	{'T', NULL, NULL, "print the configuration in force"},
+	{'t', NULL, NULL, "check the configuration and the keys"},
+	{'u', "length", NULL, "length of the host field of utmp; 0: addresses only"},
+	{'V', NULL, NULL, "print the version"},
+	{'b', "bits", NULL, NULL},
+	{'k', "time", NULL, NULL},
+	{'Q', NULL, NULL, NULL},
+	{'r', NULL, NULL, NULL},
 };
 
-static const struct row *find(int letter)
+const struct sshd_option_row *sshd_options_table(size_t *count)
+{
+	*count = ARRAY_LEN(rows);
+	return rows;
+}
+
+static const struct sshd_option_row *find(int letter)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].letter == letter)
@@ -110,7 +116,7 @@ bool sshd_options_parse(struct sshd_options *o, int argc, char **argv, struct er
 	optind = 1;
 	opterr = 0;
 	for (int letter; (letter = getopt(argc, argv, letters)) != -1;) {
-		const struct row *row = find(letter);
+		const struct sshd_option_row *row = find(letter);
 		if (row == NULL)
 			return err_set(err, ERR_USAGE, "unknown option or missing argument: -%c", optopt);
 		o->ports |= letter == 'p';
@@ -135,11 +141,11 @@ void sshd_options_usage(void)
 	fputs("usage: sshd", stderr);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].help)
-			fprintf(stderr, " [-%c%s]", rows[i].letter, rows[i].arg ? " arg" : "");
+			fprintf(stderr, " [-%c%s%s]", rows[i].letter, rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
 	fputc('\n', stderr);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].help)
-			fprintf(stderr, "  -%c%-5s %s\n", rows[i].letter, rows[i].arg ? " arg" : "", rows[i].help);
+			fprintf(stderr, "  -%c %-9s %s\n", rows[i].letter, rows[i].arg ? rows[i].arg : "", rows[i].help);
 }
 
 uint32_t sshd_options_level(const struct sshd_options *o)

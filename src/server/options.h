@@ -5,6 +5,14 @@
 #include "base/log.h"
 #include "conf/sshd_load.h"
 
+struct sshd_option_row {
+	char letter;
+	const char *arg;                                    /* name of the argument; NULL: takes none */
+	const char *keyword;                                /* the option is short for that line of the file; NULL: something else */
+	const char *help;                                   /* NULL: a leftover of protocol 1, without effect */
+};
+const struct sshd_option_row *sshd_options_table(size_t *count);
+
 struct sshd_option { char letter; const char *text; };
 struct sshd_options {
 	const char *program;                                /* argv[0] */

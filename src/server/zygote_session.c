@@ -15,7 +15,7 @@ static bool prepare(void *arg, const struct frame_init *init, struct err *err)
 		return false;
 	zygote_log(init, "sshd-session", s->conf.syslog_facility, (enum log_level)s->conf.log_level);
 	s->shared = (struct monitor_shared){.file = file, .keys = &s->keys, .level = init->level, .to_stderr = init->to_stderr,
-		.helpers = slice_dup(init->helpers), .secret = init->secret};
+		.helpers = slice_dup(init->helpers), .secret = init->secret, .utmp_len = init->utmp_len};
 	if (!hostkeys_load(&s->conf, &s->keys))
 		return err_set(err, ERR_MISSING, "no hostkeys available -- exiting.");
 	crypto_start();
