@@ -101,6 +101,8 @@ ROWS = '{name}\tAlpha\tbuilt\tyes\t-\tglobal\t\n{name}\tBeta\tlater\ta,b\t-\tglo
     ('.It Fl q', '.It Fl x', 1),
     ('.It Fl p Ar port', '.It Fl p', 1),
     ('.Fl A , D .', '.Fl A .', 1),
+    ('.It Fl T', '.It Fl t', 1),
+    ('.It Fl o Ar key', '.It Fl o', 1),
     ('Default: yes.', 'Default: yes.\nAllowed in Match.', 1),
 ])
 def test_a_page_that_lies_fails(old, new, fails, tmp_path):
@@ -112,7 +114,9 @@ def test_a_page_that_lies_fails(old, new, fails, tmp_path):
     page = ('.Dd November 22, 2026\n.Dt SSH 1\n.Os\n.Sh NAME\n.Nm ssh\n.Nd test\n.Sh DESCRIPTION\n.Bl -tag -width Ds\n.It Fl q\nText.\n.It Fl p Ar port\nText.\n.El\n'
             '.Pp\nThese are refused:\n.Fl A , D .\n')
     (tmp_path / 'man/ssh.1').write_text(page.replace(old, new) if old else page)
-    options = 'ssh\t-q\tbuilt\t-\nssh\t-p\tbuilt\tport\nssh\t-A\tlater\t-\nssh\t-D\tlater\tport\n'
+    served = page.split('.Pp')[0].replace('SSH 1', 'SSHD 8').replace('Nm ssh', 'Nm sshd').replace('Fl q', 'Fl T').replace('Fl p Ar port', 'Fl o Ar key')
+    (tmp_path / 'man/sshd.8').write_text(served.replace(old, new) if old in ('.It Fl T', '.It Fl o Ar key') else served)
+    options = 'sshd\t-T\tbuilt\t-\nsshd\t-o\tbuilt\tkey\nsshd\t-b\tignored\tbits\nssh\t-q\tbuilt\t-\nssh\t-p\tbuilt\tport\nssh\t-A\tlater\t-\nssh\t-D\tlater\tport\n'
     tables = tmp_path / 'src/prog/hawser-tables'
     tables.write_text('#!/bin/sh\ncat <<END\n' + ''.join(ROWS.format(name=n) for n in ('ssh_config', 'sshd_config')) + options + 'END\n')
     tables.chmod(0o755)
