@@ -107,6 +107,10 @@ static void on_control(void *arg, unsigned ready)
 	}
 	loop_fd_remove(c->watch);
 	c->watch = NULL;
+	/* Nothing more comes here. Thousands of logins must not use up our descriptors. */
+	priv_clear(&c->pair.control);
+	if (!c->waiting)
+		fd_close(&c->pair.monitor_pidfd);
 }
 
 /* sshd_config(5), LoginGraceTime. What the monitor is doing does not matter: a PAM module may hang in it. */
