@@ -313,7 +313,15 @@ static void on_stop(void *arg, int signo)
 static void on_hup(void *arg, int signo)
 {
 	struct listener *l = arg;
+	struct err err;
 	(void)signo;
+	/* A mistake in the file must not cost the service: it is read before anything is given up. */
+	struct sshd_file *next = sshd_options_load(l->setup->options, &err);
+	if (next == NULL) {
+		log_error("Received SIGHUP; the old configuration stays in force: %s", err.text);
+		return;
+	}
+	sshd_file_free(next);
 	log_info("Received SIGHUP; restarting.");
 	notify_reloading();
 	l->stopping = l->restart = true;

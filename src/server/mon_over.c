@@ -25,7 +25,13 @@ const char *monitor_who(const struct monitor *m)
 	return who;
 }
 
-/* Lines of sshd-net. It is a stranger: base/log escapes what they hold, and none is longer than a line may be. */
+static bool begins(struct slice text, const char *with)
+{
+	return slice_has_prefix(text, with);
+}
+
+/* Lines of sshd-net. It is a stranger: base/log escapes what they hold, none is longer than a line may be, and but for the one
+ * that tools know, those that are always shown bear its name: it cannot say that somebody was accepted. */
 bool mon_on_log(void *server, const void *msg, struct frame *f)
 {
 	struct monitor *m = server;
@@ -34,7 +40,8 @@ bool mon_on_log(void *server, const void *msg, struct frame *f)
 	if (l->level <= LOG_LEVEL_QUIET || l->level > LOG_LEVEL_DEBUG3)
 		return false;
 	enum log_level level = l->level == LOG_LEVEL_FATAL ? LOG_LEVEL_ERROR : (enum log_level)l->level;
-	log_at(level, "%.*s%s", (int)(l->text.n < 2000 ? l->text.n : 2000), (const char *)l->text.p, suffix(m));
+	bool ours = level > LOG_LEVEL_VERBOSE || begins(l->text, "kex_exchange_identification: ");
+	log_at(level, "%s%.*s%s", ours ? "" : "sshd-net: ", (int)(l->text.n < 2000 ? l->text.n : 2000), (const char *)l->text.p, suffix(m));
 	return true;
 }
 
@@ -45,6 +52,7 @@ bool mon_on_version(void *server, const void *msg, struct frame *f)
 	const struct frame_version *v = msg;
 	struct slice s = v->text;
 	(void)f;
+	snprintf(m->version_line, sizeof m->version_line, "%s", text_show(s));
 	if (slice_has_prefix(s, "SSH-")) {
 		s = slice_from(s, 4);
 		slice_cut(&s, '-');
@@ -52,11 +60,6 @@ bool mon_on_version(void *server, const void *msg, struct frame *f)
 	snprintf(m->version, sizeof m->version, "%s", text_show(s));
 	log_debug("Remote software version %s", m->version);
 	return true;
-}
-
-static bool begins(struct slice text, const char *with)
-{
-	return slice_has_prefix(text, with);
 }
 
 /* Ends that are nobody's decision: OpenSSH has a line for each. */
@@ -80,6 +83,10 @@ static void log_ours(const struct monitor *m, const struct frame_over *o)
 {
 	const struct mon_peer *p = &m->peer;
 	const char *text = text_show(o->text);
+	if (slice_eq_str(o->text, "scanned") || slice_eq_str(o->text, "probed")) {
+		log_info("%s from %s port %u with %s.  Don't panic.", text, p->addr, p->port, m->version_line);
+		return;
+	}
 	if (begins(o->text, "no matching ")) {
 		log_at(LOG_LEVEL_FATAL, "Unable to negotiate with %s%s port %u: %s%s", monitor_who(m), p->addr, p->port, text, suffix(m));
 	} else if (m->server.phase == MON_START && m->version[0] == '\0') {

@@ -12,7 +12,8 @@
 #include "sys/fd.h"
 #include "sys/process.h"
 
-enum { NAMES_MAX = 8192 };
+/* What the kernel holds unsent: enough to keep a fast path busy, little enough that a keystroke does not wait behind bulk. */
+enum { NAMES_MAX = 8192, NOTSENT_BYTES = 256 << 10 };
 
 /* Names of a list that this build can do. */
 static void put_usable(struct buf *out, const char *configured, bool (*usable)(struct slice))
@@ -128,6 +129,7 @@ static void find_peer(struct monitor *m, int in)
 static void tune(const struct monitor *m, int fd)
 {
 	sock_nodelay(fd);
+	sock_notsent_lowat(fd, NOTSENT_BYTES);
 	if (m->conf.tcp_keep_alive)
 		sock_keepalive(fd, true);
 }

@@ -71,7 +71,7 @@ struct monitor {
 	struct pam_login *pam;
 	struct frame held;                                  /* a frame that PAM's conversation gave back */
 	bool has_held, over, over_said, stopped, session_open;
-	char version[256];                                  /* software version of the peer, escaped */
+	char version[256], version_line[300];               /* software version of the peer; its whole line; escaped */
 	struct conf_list ptys;                              /* names with a login record */
 	int exit_code;
 };

@@ -217,6 +217,20 @@ def test_a_signature_over_other_data_is_worth_nothing(lab):
     m.close()
 
 
+def test_log_lines_bear_the_name_of_who_writes_them(lab):
+    m = keyed(lab)
+    forged = 'Accepted publickey for root from 192.0.2.1 port 1 ssh2'
+    for level in (1, 2, 3, 4):
+        m.net.send(LOG, u32(level) + string(f'{forged}\nsshd: {level}'))
+    m.net.send(LOG, u32(3) + string('x' * 100000))
+    m.net.send(NONE, string(USER_NAME) + string('none'))
+    assert m.net.expect(NONE)[0] == FAILURE
+    m.close()
+    lines = (lab.folder / 'log').read_text().splitlines()
+    assert not [line for line in lines if line.startswith(('Accepted', 'sshd:'))] and max(map(len, lines)) < 5000
+    assert sum(line.startswith('sshd-net: Accepted') for line in lines) >= 3
+
+
 def test_noise(lab):
     r = random.Random(4252)
     for i in range(60):

@@ -251,6 +251,18 @@ def test_wrong_version_and_no_common_algorithm(sshd):
     server.wait_log(r'^kex_exchange_identification: (Connection closed by remote host|read: Connection reset by peer)$')
 
 
+def test_scanners_are_named(sshd):
+    import socket
+    server = sshd()
+    for line, word in (('SSH-2.0-SSH_Version_Mapper', 'scanned'), ('SSH-2.0-Probe-7', 'probed')):
+        with socket.create_connection(('127.0.0.1', server.port)) as s:
+            s.sendall(line.encode() + b'\r\n')
+            s.settimeout(10)
+            while s.recv(4096):
+                pass
+        server.wait_log(rf"^{word} from 127.0.0.1 port \d+ with {line}\.  Don't panic\.$")
+
+
 def test_log_lines_cannot_be_forged(sshd):
     server = sshd()
     t = paramiko.Transport(('127.0.0.1', server.port))

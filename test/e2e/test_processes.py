@@ -171,6 +171,15 @@ def test_hup_restarts_and_keeps_sessions(anyone):
                           and status(p.name)['State'][0] == 'Z'])
 
 
+def test_hup_with_a_broken_configuration_costs_nothing(sshd):
+    server = sshd()
+    good = server.config.read_text()
+    server.config.write_text(good + '\nNoSuchKeyword yes\n')
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_log(r'^Received SIGHUP; the old configuration stays in force: .*NoSuchKeyword')
+    assert server.ssh('echo still').stdout == 'still\n'
+
+
 def test_background_jobs_live_on(anyone, folder):
     """nohup and setsid jobs outlive the terminal; what is in the foreground is hung up."""
     server = anyone()
