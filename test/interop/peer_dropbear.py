@@ -60,6 +60,8 @@ class Dropbear(Peer):
         ssh = pathlib.Path(account.pw.pw_dir) / '.ssh'
         ssh.mkdir(mode=0o700, exist_ok=True)
         shutil.copy(cellar() / 'authorized_keys', ssh / 'authorized_keys')
+        ssh.chmod(0o700)  # another test of this worker may have left it open
+        ssh.parent.chmod(0o755)
         for p in ssh, ssh / 'authorized_keys':
             os.chown(p, account.pw.pw_uid, account.pw.pw_gid)
         kinds = [k for k in KEYS if k not in ('ecdsa384', 'ecdsa521')]
