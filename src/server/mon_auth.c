@@ -202,8 +202,7 @@ bool mon_on_none(void *server, const void *msg, struct frame *f)
 	if (!msg_decode_body(ask_row(ASK_AUTH_NONE)->ask, &r, &ask) || !get_end(&r) || !mon_begin(m, ask.user))
 		return false;
 	struct mon_result result = {.asked = ASK_AUTH_NONE, .method = METHOD_NONE};
-	if (slice_eq_str(ask.method, "none") && m->conf.permit_empty_passwords && m->conf.password_authentication &&
-	    m->login.left.n == 0 && !m->conf.use_pam && m->login.allowed)
-		result.ok = password_check((struct slice){0}, m->login.account->hash, m->login.fake_hash, true, NULL) == PASSWORD_YES;
+	if (slice_eq_str(ask.method, "none") && m->conf.permit_empty_passwords && m->conf.password_authentication && m->login.left.n == 0)
+		result.ok = mon_check_password(m, (struct slice){0});
 	return mon_conclude(m, &result);
 }

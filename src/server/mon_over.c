@@ -84,7 +84,7 @@ static void log_ours(const struct monitor *m, const struct frame_over *o)
 	const struct mon_peer *p = &m->peer;
 	const char *text = text_show(o->text);
 	if (slice_eq_str(o->text, "scanned") || slice_eq_str(o->text, "probed")) {
-		log_info("%s from %s port %u with %s.  Don't panic.", text, p->addr, p->port, m->version_line);
+		log_info("%s from %s port %u with %s. Don't panic.", text, p->addr, p->port, m->version_line);
 		return;
 	}
 	if (begins(o->text, "no matching ")) {

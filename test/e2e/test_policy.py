@@ -100,6 +100,22 @@ def test_authentication_methods(sshd, account):
     assert server.ssh('true', login=account.name).returncode == 255
 
 
+@needs_root
+@pytest.mark.parametrize('pam', ['yes', 'no'])
+def test_empty_passwords(sshd, account, pam):
+    try:
+        subprocess.run(['passwd', '-q', '-d', account.name], check=True)
+        quiet = ['-o', 'PreferredAuthentications=none,password', '-o', 'PubkeyAuthentication=no']
+        server = sshd(f'UsePAM {pam}\nPermitEmptyPasswords yes')
+        assert server.ssh('echo in', login=account.name, options=quiet).stdout == 'in\n', server.text()
+        assert server.ssh('echo in', login='nosuch', options=quiet).returncode == 255
+        server = sshd(f'UsePAM {pam}')
+        assert server.ssh('echo in', login=account.name, options=quiet).returncode == 255
+        assert ask(server, account, '', 'password').returncode == 255
+    finally:
+        subprocess.run(['chpasswd'], input=f'{account.name}:{account.password}', text=True, check=True)
+
+
 def test_one_key_counts_once(sshd, account):
     server = sshd('AuthenticationMethods publickey,publickey')
     assert own(account, server).returncode == 255
@@ -260,7 +276,7 @@ def test_scanners_are_named(sshd):
             s.settimeout(10)
             while s.recv(4096):
                 pass
-        server.wait_log(rf"^{word} from 127.0.0.1 port \d+ with {line}\.  Don't panic\.$")
+        server.wait_log(rf"^{word} from 127.0.0.1 port \d+ with {line}\. Don't panic\.$")
 
 
 def test_log_lines_cannot_be_forged(sshd):
