@@ -266,7 +266,9 @@ def test_proxy_command(lab, which):
 @both
 def test_proxy_command_tokens(lab, which):
     out = lab.dir / 'tokens'
-    lab.ssh('true', options=['-o', f'ProxyCommand=echo %n %h %p %r %% > {out}', '-o', 'Hostname=real.%h', '-l', 'joe'], host='typed', which=which)
+    # The inner shell keeps the connection's pipe open until the line is written: with its end ssh may kill the command.
+    proxy = f'ProxyCommand=sh -c "echo %n %h %p %r %% > {out}"'
+    lab.ssh('true', options=['-o', proxy, '-o', 'Hostname=real.%h', '-l', 'joe'], host='typed', which=which)
     wait_for(lambda: out.exists() and out.read_text())
     assert out.read_text() == f'typed real.typed {lab.server.port} joe %\n'
 
