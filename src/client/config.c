@@ -241,7 +241,7 @@ static bool set_options(struct ssh_load *l, const struct ssh_options *o, struct 
 	static const char *const levels[] = {"DEBUG1", "DEBUG2", "DEBUG3"};
 	for (size_t i = 0; i < o->nset; i++)
 		if (!ssh_load_option(l, o->set[i], e))
-			return err_prefix(e, "command line");
+			return false;
 	if (o->verbose && !set_option(l, "LogLevel", levels[(o->verbose > 3 ? 3 : o->verbose) - 1], e))
 		return false;
 	if (o->quiet && !o->verbose && !set_option(l, "LogLevel", "QUIET", e))

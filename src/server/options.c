@@ -163,7 +163,7 @@ static bool set_option(struct sshd_file *f, const struct sshd_option *given, str
 	char *line = mem_fmt("%s%s", keyword, given->text ? given->text : "");
 	bool ok = sshd_file_option(f, line, err);
 	mem_free(line);
-	return ok || err_prefix(err, "command line, -%c", given->letter);
+	return ok || err_prefix(err, "-%c", given->letter);
 }
 
 /* sshd_config(5): a pattern without a leading slash is meant under the configuration's folder. */
