@@ -11,8 +11,40 @@
 #include "base/text.h"
 #include "client/readpass.h"
 #include "sys/logsink.h"
+#include "tools/option.h"
 
 enum { PASSPHRASE = 1024 };
+
+static const struct tool_option options[] = {
+	{'C', NULL, false, "only certificates"},
+	{'c', NULL, false, "each use of the key has to be confirmed"},
+	{'D', NULL, false, "remove all keys"},
+	{'d', NULL, false, "remove these keys; - reads public keys from standard input"},
+	{'E', "sha256|md5", false, "hash of fingerprints"},
+	{'e', "pkcs11", true, "remove the keys of a PKCS#11 library"},
+	{'H', "hostkey_file", true, "known_hosts file for -h"},
+	{'h', "destination", true, "use the key towards these hosts only"},
+	{'K', NULL, true, "add the resident keys of a security key"},
+	{'k', NULL, false, "only plain keys, no certificates"},
+	{'L', NULL, false, "list public keys"},
+	{'l', NULL, false, "list fingerprints"},
+	{'N', NULL, false, "keep certificates when they have expired"},
+	{'Q', NULL, false, "list extensions of the agent"},
+	{'q', NULL, false, "say nothing when all goes well"},
+	{'S', "provider", true, "library for security keys"},
+	{'s', "pkcs11", true, "add the keys of a PKCS#11 library"},
+	{'T', NULL, false, "test whether the agent can use the private keys of these public ones"},
+	{'t', "life", false, "forget the key after this time"},
+	{'v', NULL, false, "say more; up to three times"},
+	{'X', NULL, false, "unlock the agent"},
+	{'x', NULL, false, "lock the agent with a password"},
+};
+
+const struct tool_option *add_options(size_t *count)
+{
+	*count = ARRAY_LEN(options);
+	return options;
+}
 
 static int usage(void)
 {
@@ -163,8 +195,10 @@ int add_main(int argc, char **argv)
 	struct flags f = {0};
 	struct err err = {0};
 	const char *path = getenv("SSH_AUTH_SOCK");
+	char letters[OPTION_LETTERS];
 	int letter;
-	while ((letter = getopt(argc, argv, "kKlLNCcdDTxXE:e:h:H:qQs:S:t:v")) != -1)
+	option_letters(options, ARRAY_LEN(options), letters);
+	while ((letter = getopt(argc, argv, letters)) != -1)
 		if (!take_option(&a, &f, letter))
 			return ADD_FAILED;
 	if (f.lock + f.unlock + f.list + f.list_whole > 1)

@@ -14,6 +14,30 @@
 #include "sys/fd.h"
 #include "sys/logsink.h"
 #include "sys/process.h"
+#include "tools/option.h"
+
+static const struct tool_option rows[] = {
+	{'a', "bind_address", false, "path of the socket"},
+	{'c', NULL, false, "print commands for csh"},
+	{'D', NULL, false, "stay in the foreground"},
+	{'d', NULL, false, "debug: stay in the foreground and say what happens"},
+	{'E', "sha256|md5", false, "hash of fingerprints"},
+	{'k', NULL, false, "end the agent of SSH_AGENT_PID"},
+	{'O', "option", true, "no-restrict-websafe, allow-remote-pkcs11, websafe-allow="},
+	{'P', "allowed_providers", true, "libraries that may be loaded"},
+	{'s', NULL, false, "print commands for sh"},
+	{'T', NULL, false, "socket in the folder for temporary files"},
+	{'t', "life", false, "how long keys stay"},
+	{'U', NULL, false, "leave stale sockets alone"},
+	{'u', NULL, false, "remove stale sockets and exit; twice: of any host"},
+	{'V', NULL, false, "print the version"},
+};
+
+const struct tool_option *agent_options(size_t *count)
+{
+	*count = ARRAY_LEN(rows);
+	return rows;
+}
 
 struct options {
 	const char *program, *address;
@@ -229,8 +253,10 @@ int agent_main(int argc, char **argv)
 {
 	struct options o = {.program = "ssh-agent", .fingerprint = &hash_sha256};
 	struct err err = {0};
+	char letters[1 + OPTION_LETTERS] = "+";             /* options of the command are its own */
 	int letter, status;
-	while ((letter = getopt(argc, argv, "+cDdksTuUVE:a:O:P:t:")) != -1)
+	option_letters(rows, ARRAY_LEN(rows), letters + 1);
+	while ((letter = getopt(argc, argv, letters)) != -1)
 		if ((status = take_option(&o, letter)) >= 0)
 			return status;
 	char **command = argv[optind] ? argv + optind : NULL;

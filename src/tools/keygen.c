@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "crypto/filecipher.h"
+#include "tools/option.h"
 
 enum act { ACT_FLAG, ACT_TEXT, ACT_BOTH, ACT_LIST, ACT_LATER };
 
@@ -34,7 +35,7 @@ static const struct option_row options[] = {
 	TEXT('C', "comment", comment, "comment of the new key"),
 	FLAG('c', new_comment, "change the comment of a private key"),
 	LATER('D', "pkcs11", "keys of a PKCS#11 token"),
-	TEXT('E', "hash", hash_text, "hash of fingerprints: sha256 (default) or md5"),
+	TEXT('E', "sha256|md5", hash_text, "hash of fingerprints: sha256 (default) or md5"),
 	FLAG('e', export, "print a public key in another format (-m)"),
 	BOTH('F', "host", find, host, "find a host in known_hosts"),
 	TEXT('f', "file", file, "key file, or known_hosts file; - reads standard input"),
@@ -47,8 +48,8 @@ static const struct option_row options[] = {
 	FLAG('k', make_krl, "make a key revocation list of the files that follow"),
 	FLAG('L', print_cert, "print certificates"),
 	FLAG('l', fingerprint, "show fingerprints (-v: with random art)"),
-	LATER('M', "step", "find moduli for group exchange"),
-	TEXT('m', "format", format_text, "format of private keys: RFC4716 (OpenSSH's own), PKCS8, PEM"),
+	LATER('M', "generate|screen", "find moduli for group exchange"),
+	TEXT('m', "RFC4716|PKCS8|PEM", format_text, "format of private keys (RFC4716: OpenSSH's own), of -e and of -i"),
 	TEXT('N', "passphrase", pass, "new passphrase"),
 	TEXT('n', "principals", names, "whom a certificate is for; with -Y: namespace"),
 	{'O', ACT_LIST, "option", 0, 0, "option of a certificate, of -Y or -r"},
@@ -60,14 +61,14 @@ static const struct option_row options[] = {
 	BOTH('R', "host", remove, host, "remove a host from known_hosts"),
 	BOTH('r', "host", sshfp, zone, "SSHFP records of a host; with -Y verify: revoked keys"),
 	BOTH('s', "ca_key", sign_cert, ca, "certify the public keys in the files that follow; with -k: CA; with -Y: signature"),
-	TEXT('t', "type", type, "ed25519 (default), ecdsa, rsa"),
+	TEXT('t', "ed25519|ecdsa|rsa", type, "type of the new key"),
 	LATER('U', NULL, "the CA key is in the agent"),
 	FLAG('u', update, "with -k: add to the list"),
 	TEXT('V', "interval", validity, "validity of a certificate, from:to"),
 	FLAG('v', verbose, "say more"),
 	LATER('w', "provider", "library for security keys"),
 	FLAG('X', import, "old name of -i"),
-	BOTH('Y', "step", file_step, step, "sign, verify, check-novalidate, find-principals, match-principals"),
+	BOTH('Y', "sign|verify|check-novalidate|find-principals|match-principals", file_step, step, "work on signatures of files"),
 	FLAG('y', print_public, "print the public key of a private one"),
 	TEXT('Z', "cipher", cipher, "cipher of the private file (aes256-ctr)"),
 	TEXT('z', "serial", serial, "serial number of a certificate, +n counts on; with -k: version"),
@@ -100,13 +101,21 @@ static void usage(const char *program)
 	fprintf(stderr, "usage: %s [options]\n", program);
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (options[i].act != ACT_LATER)
-			fprintf(stderr, "  -%c %-12s %s\n", options[i].letter, options[i].arg ? options[i].arg : "", options[i].help);
+			fprintf(stderr, "  -%c %-17s %s\n", options[i].letter, options[i].arg ? options[i].arg : "", options[i].help);
 	fputs("Without -A, -B, -c, -e, -F, -H, -i, -k, -L, -l, -p, -Q, -R, -r, -s, -Y or -y a new key is made.\n", stderr);
 }
 
 static bool *flag_at(struct keygen *k, size_t offset)
 {
 	return (bool *)((uint8_t *)k + offset);
+}
+
+bool keygen_option(size_t i, struct tool_option *out)
+{
+	if (i >= ARRAY_LEN(options))
+		return false;
+	*out = (struct tool_option){options[i].letter, options[i].arg, options[i].act == ACT_LATER, options[i].help};
+	return true;
 }
 
 static const struct option_row *row_of(int letter)
