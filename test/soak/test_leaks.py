@@ -48,10 +48,19 @@ def fds(pid):
     return len(os.listdir(f'/proc/{pid}/fd'))
 
 
+def rollup(pid, field):
+    text = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text()
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(field + ':'))
+
+
 def private(pid):
     """KiB of its own. Clean pages do not count: whether a library's are shared depends on who else runs."""
-    text = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text()
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith('Private_Dirty'))
+    return rollup(pid, 'Private_Dirty')
+
+
+def proportional(server):
+    """KiB of all its processes together, pages that several share counted once. Pages of files do not count, for the same reason."""
+    return sum(rollup(p, 'Pss_Anon') + rollup(p, 'Pss_Shmem') for p in [server.process.pid, *children(server)])
 
 
 def children(server):
@@ -181,18 +190,22 @@ def soak(server, rng, name):
     wait_for(lambda: quiet(server), seconds=30)
     before_fds, before_private = fds(server.process.pid), private(server.process.pid)
     before_files = files(f'{root}/run', f'{root}/tmp')
-    sizes, fine, ordinary, hurt = [], 0, 0, 0
+    sizes, sets, fine, ordinary, hurt = [], [proportional(server)], 0, 0, 0
     for _ in range(4):
         f, o, h = many(server, rng, LOGINS // 4, name)
         fine, ordinary, hurt = fine + f, ordinary + o, hurt + h
         wait_for(lambda: quiet(server), seconds=30)
         sizes.append(private(server.process.pid))
+        sets.append(proportional(server))
     zygotes = {n: private(p) for p, n in children(server).items() if is_zygote(p)}
     print(f'{ordinary} ordinary logins, {fine} ends with status 0 of all; {hurt} hurt. Listener: {before_fds} descriptors before, '
-          f'{fds(server.process.pid)} after; private memory {before_private} KiB, then {sizes} KiB; zygotes {zygotes} KiB')
+          f'{fds(server.process.pid)} after; private memory {before_private} KiB, then {sizes} KiB; zygotes {zygotes} KiB; '
+          f'proportional set of all processes {sets} KiB')
     assert server.process.poll() is None
     assert fds(server.process.pid) <= before_fds
     assert sizes[-1] <= sizes[1] + 64 and sizes[-1] <= before_private + 512, (before_private, sizes)     # a step is no slope
+    # Zygotes are replaced now and then, so a set taken later may be smaller, and larger by what a fresh one has not shared yet.
+    assert sets[-1] <= max(sets[:3]) + 256, sets
     assert all(z < 8192 for z in zygotes.values()), zygotes
     assert files(f'{root}/run', f'{root}/tmp') == before_files
     assert utmp_lines(server, name) == [] and wtmp_open(server, name) == []
