@@ -11,6 +11,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "client/readpass.h"
+#include "key/cert.h"
 #include "key/keyfile.h"
 #include "key/known_hosts.h"
 #include "key/randart.h"
@@ -343,7 +344,7 @@ static bool judge(struct client *c, const struct key *key, struct answer_yes *a)
 void hostkey_answer(struct client *c, const struct ask_hostkey *ask, struct answer *a)
 {
 	struct err e;
-	struct key *key = key_from_blob(ask->blob, &e);
+	struct key *key = key_from_any(ask->blob, NULL, &e);
 	*a = (struct answer){.kind = ASK_HOSTKEY};
 	if (key == NULL) {
 		a->yes.text = SLICE_LIT("the host key cannot be read");

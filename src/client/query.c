@@ -51,31 +51,59 @@ static void kexes(struct buf *b)
 			put_line(b, rows[i].name);
 }
 
-/* A type once, however many signature algorithms it has. */
-static void key_types(struct buf *b)
-{
-	size_t n;
-	const struct key_alg *rows = key_alg_list(&n);
-	for (size_t i = 0; i < n; i++) {
-		bool seen = false;
-		for (size_t k = 0; k < i; k++)
-			seen |= strcmp(rows[k].type, rows[i].type) == 0;
-		if (!seen)
-			put_line(b, rows[i].type);
-	}
-}
+/* Key types and signatures stand in another order here than in offers, each with its certificate behind it. */
+static const char *const key_order[] = {
+	"ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ssh-mldsa44-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+	"ecdsa-sha2-nistp521", "sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "ssh-rsa",
+	"rsa-sha2-256", "rsa-sha2-512",
+};
+enum { PLAIN = 1, CERTS = 2, TYPES_ONLY = 4 };
 
-static void signatures(struct buf *b)
+static void put_certificate(struct buf *b, const struct key_alg *plain)
 {
 	size_t n;
 	const struct key_alg *rows = key_alg_list(&n);
 	for (size_t i = 0; i < n; i++)
-		put_line(b, rows[i].name);
+		if (rows[i].plain == plain)
+			put_line(b, rows[i].name);
 }
 
-static void nothing(struct buf *b)
+static void put_keys(struct buf *b, unsigned which)
 {
-	(void)b;
+	for (size_t i = 0; i < ARRAY_LEN(key_order); i++) {
+		const struct key_alg *plain = key_alg_find(slice_str(key_order[i]));
+		if (plain == NULL || (which & TYPES_ONLY && strcmp(plain->name, plain->type) != 0))
+			continue;
+		if (which & PLAIN)
+			put_line(b, plain->name);
+		if (which & CERTS)
+			put_certificate(b, plain);
+	}
+}
+
+static void keys(struct buf *b)
+{
+	put_keys(b, PLAIN | CERTS | TYPES_ONLY);
+}
+
+static void keys_plain(struct buf *b)
+{
+	put_keys(b, PLAIN | TYPES_ONLY);
+}
+
+static void keys_cert(struct buf *b)
+{
+	put_keys(b, CERTS | TYPES_ONLY);
+}
+
+static void signatures_plain(struct buf *b)
+{
+	put_keys(b, PLAIN);
+}
+
+static void signatures(struct buf *b)
+{
+	put_keys(b, PLAIN | CERTS);
 }
 
 static void compressions(struct buf *b)
@@ -94,10 +122,10 @@ static void help(struct buf *b);
 
 static const struct query_row { const char *name; void (*put)(struct buf *); bool alias; } rows[] = {
 	{"cipher", ciphers, false}, {"cipher-auth", ciphers_auth, false}, {"compression", compressions, false}, {"kex", kexes, false},
-	{"key", key_types, false}, {"key-ca-sign", signatures, false}, {"key-cert", nothing, false}, {"key-plain", key_types, false},
-	{"key-sig", signatures, false}, {"mac", macs, false}, {"protocol-version", versions, false}, {"sig", signatures, false},
+	{"key", keys, false}, {"key-ca-sign", signatures_plain, false}, {"key-cert", keys_cert, false}, {"key-plain", keys_plain, false},
+	{"key-sig", signatures, false}, {"mac", macs, false}, {"protocol-version", versions, false}, {"sig", signatures_plain, false},
 	{"help", help, false},
-	{"Ciphers", ciphers, true}, {"MACs", macs, true}, {"KexAlgorithms", kexes, true}, {"CASignatureAlgorithms", signatures, true},
+	{"Ciphers", ciphers, true}, {"MACs", macs, true}, {"KexAlgorithms", kexes, true}, {"CASignatureAlgorithms", signatures_plain, true},
 	{"PubkeyAcceptedAlgorithms", signatures, true}, {"PubkeyAcceptedKeyTypes", signatures, true}, {"HostKeyAlgorithms", signatures, true},
 	{"HostbasedAcceptedAlgorithms", signatures, true}, {"HostbasedKeyTypes", signatures, true}, {"HostbasedAcceptedKeyTypes", signatures, true},
 };

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "core/handlers.h"
 #include "core/packet.h"
+#include "key/cert.h"
 
 enum { VALUE_MAX = 64 * 1024, TRANSCRIPT_MAX = 512 * 1024 };
 
@@ -220,16 +221,19 @@ static void host_signed(struct ssh *ssh, const struct answer_sign *a)
 	newkeys_send(ssh);
 }
 
+/* Of a certificate the key inside signs (PROTOCOL.certkeys of OpenSSH); whether the certificate is any good is for
+ * whoever answers ASK_HOSTKEY to say. */
 static bool signature_holds(struct ssh *ssh, const struct msg_kex_reply *m)
 {
 	const struct kex *k = &ssh->kex;
 	struct err e = {0};
-	struct key *key = key_from_blob(m->host_key, &e);
+	struct key *key = key_from_any(m->host_key, NULL, &e);
 	if (!key) {
 		ssh_die(ssh, REASON_KEX_FAILED, "the server's host key cannot be used: %s", e.text);
 		return false;
 	}
-	bool type_fits = strcmp(key_type(key), k->agreed.host_key->type) == 0;
+	struct reader blob = reader_of(m->host_key);
+	bool type_fits = slice_eq_str(get_string(&blob), k->agreed.host_key->type);
 	struct slice hash = slice_of(k->hash, k->agreed.kem->hash->len);
 	bool good = type_fits && key_verify(key, k->agreed.host_key, hash, m->signature) == VERDICT_VERIFIED;
 	key_free(key);

@@ -34,7 +34,7 @@ struct ssh_setup {
 	enum ssh_role role;
 	const char *software;                               /* behind "SSH-2.0-", with addendum, e.g. "OpenSSH_10.5 Hawser_0.1" */
 	struct ssh_algs algs;
-	const struct slice *host_keys;                      /* server: public blobs, one for each type offered */
+	const struct slice *host_keys;                      /* server: public blobs, keys or certificates, one for each type offered */
 	size_t host_key_count;
 	const char *user;                                   /* client: who logs in */
 	bool hostbound;                                     /* client: sign for this host key where the server can verify that */

@@ -8,21 +8,21 @@
 #include "base/names.h"
 #include "base/text.h"
 
-#define SUFFIX "-cert-v01@openssh.com"
 enum { NONCE = 32 };
 
 const struct key_kind *cert_kind_find(struct slice type)
 {
-	size_t n = sizeof SUFFIX - 1;
-	if (type.n <= n || !slice_eq_str(slice_from(type, type.n - n), SUFFIX))
-		return NULL;
-	return key_kind_find(slice_of(type.p, type.n - n));
+	size_t n;
+	const struct key_kind *kinds = key_kind_list(&n);
+	for (size_t i = 0; i < n; i++)
+		if (slice_eq_str(type, kinds[i].cert))
+			return &kinds[i];
+	return NULL;
 }
 
 void cert_type_name(const struct key_kind *kind, struct buf *out)
 {
-	put_str(out, kind->name);
-	put_str(out, SUFFIX);
+	put_str(out, kind->cert);
 }
 
 static bool principals_are_right(struct slice list)
@@ -138,6 +138,24 @@ struct cert *cert_from_blob(struct slice blob, struct err *err)
 		c = NULL;
 	}
 	return c;
+}
+
+struct key *key_from_any(struct slice blob, struct cert **cert, struct err *err)
+{
+	struct reader r = reader_of(blob);
+	struct cert *c = NULL;
+	struct key *key;
+	if (cert_kind_find(get_string(&r))) {
+		c = cert_from_blob(blob, err);
+		key = c ? key_copy(c->key) : NULL;
+	} else {
+		key = key_from_blob(blob, err);
+	}
+	if (cert)
+		*cert = c;
+	else
+		cert_free(c);
+	return key;
 }
 
 struct cert *cert_from_line(struct slice line, struct slice *comment, struct err *err)

@@ -34,6 +34,9 @@ struct cert {
 const struct key_kind *cert_kind_find(struct slice type);
 void cert_type_name(const struct key_kind *, struct buf *);
 struct cert *cert_from_blob(struct slice blob, struct err *);
+/* The public key that signs under this blob, be it a key or a certificate. *cert is NULL for a key; of a certificate
+ * it is what cert_from_blob gives, owned by the caller like the key. cert == NULL: only the key is wanted. */
+struct key *key_from_any(struct slice blob, struct cert **cert, struct err *);
 /* A line "type base64 [comment]" */
 struct cert *cert_from_line(struct slice line, struct slice *comment, struct err *);
 void cert_free(struct cert *);

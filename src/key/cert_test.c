@@ -59,8 +59,6 @@ static void fields_of_openssh_s_are_read(void **state)
 static struct cert *make(struct cert_request q, struct buf *blob)
 {
 	struct err err = {0};
-	size_t n;
-	const struct key_alg *algs = key_alg_list(&n);
 	*blob = BUF_INIT(CERT_MAX);
 	if (q.key == NULL)
 		q.key = user;
@@ -68,7 +66,7 @@ static struct cert *make(struct cert_request q, struct buf *blob)
 		q.role = CERT_USER;
 	if (q.before == 0)
 		q.before = CERT_FOREVER;
-	if (!cert_sign(&q, ca, &algs[0], blob, &err))
+	if (!cert_sign(&q, ca, key_alg_find(SLICE_LIT("ssh-ed25519")), blob, &err))
 		fail_msg("%s", err.text);
 	return cert_from_blob(buf_slice(blob), &err);
 }
@@ -82,6 +80,8 @@ static void every_type_is_signed_by_every_type(void **state)
 	for (size_t i = 0; i < kinds_n; i++) {
 		struct key *k = key_generate(slice_str(kinds[i].name), 1024, NULL);
 		for (size_t j = 0; j < algs_n; j++) {
+			if (algs[j].plain)
+				continue;
 			struct key *signer = key_generate(slice_str(algs[j].type), 1024, NULL);
 			struct buf blob = BUF_INIT(CERT_MAX);
 			struct cert_request q = {.key = k, .role = CERT_HOST, .serial = 1 + i, .before = CERT_FOREVER, .key_id = SLICE_LIT("id")};
@@ -92,6 +92,11 @@ static void every_type_is_signed_by_every_type(void **state)
 			assert_ptr_equal(c->ca_alg, &algs[j]);
 			assert_int_equal(c->serial, 1 + i);
 			assert_null(key_from_blob(buf_slice(&blob), NULL));      /* a cert is not a key */
+			struct cert *again = NULL;
+			struct key *inner = key_from_any(buf_slice(&blob), &again, NULL);
+			assert_true(inner && again && key_equal(inner, k) && again->serial == c->serial);
+			key_free(inner);
+			cert_free(again);
 			cert_free(c);
 			buf_clear(&blob);
 			key_free(signer);

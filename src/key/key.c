@@ -1,6 +1,7 @@
 #include "key/key.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -148,7 +149,8 @@ const struct pk *key_pk(const struct key *k)
 
 bool key_sign(const struct key *k, const struct key_alg *alg, struct slice data, struct buf *sig, struct err *err)
 {
-	if (alg->kind != k->kind->kind)
+	alg = key_alg_plain(alg);
+	if (strcmp(alg->type, k->kind->name) != 0)
 		return err_set(err, ERR_UNSUPPORTED, "a key of type %s cannot sign as %s", k->kind->name, alg->name);
 	if (!key_has_private(k))
 		return err_set(err, ERR_MISSING, "no private part of the %s key to sign with", k->kind->word);
@@ -165,9 +167,17 @@ bool key_sign(const struct key *k, const struct key_alg *alg, struct slice data,
 
 enum verdict key_verify(const struct key *k, const struct key_alg *alg, struct slice data, struct slice sig)
 {
+	struct sk_flags flags;
+	return key_verify_sk(k, alg, data, sig, &flags);
+}
+
+enum verdict key_verify_sk(const struct key *k, const struct key_alg *alg, struct slice data, struct slice sig, struct sk_flags *flags)
+{
 	struct reader r = reader_of(sig);
 	struct slice name = get_string(&r), body = get_string(&r);
-	if (!get_end(&r) || alg->kind != k->kind->kind || !slice_eq_str(name, alg->name))
+	alg = key_alg_plain(alg);
+	*flags = (struct sk_flags){0};
+	if (!get_end(&r) || strcmp(alg->type, k->kind->name) != 0 || !slice_eq_str(name, alg->name))
 		return VERDICT_REFUSED;
 	return pk_verify(k->pk, alg->hash, data, body);
 }

@@ -14,17 +14,22 @@
 struct key_alg {
 	const char *name;                                   /* signature algorithm, as negotiated */
 	const char *type;                                   /* key type, as it stands in the blob */
-	const char *word;                                   /* what logs say: "ED25519", "ECDSA", "RSA" */
+	const char *word;                                   /* what logs say: "ED25519", "ECDSA", "RSA-CERT" */
 	enum pk_kind kind;
 	const struct hash_alg *hash;                        /* NULL for Ed25519 */
 	bool off;                                           /* not offered unless named */
+	const struct key_alg *plain;                        /* of a certificate's row only: under what its key signs */
 };
 const struct key_alg *key_alg_find(struct slice name);
-const struct key_alg *key_alg_list(size_t *count);          /* in OpenSSH's default order */
+const struct key_alg *key_alg_list(size_t *count);          /* in OpenSSH's default order; those that are off at the end */
+/* Certificates: "rsa-sha2-512-cert-v01@openssh.com" is negotiated, the blob is a certificate, and the signature
+ * inside says "rsa-sha2-512". The plain row of such a row; any other row is its own. */
+const struct key_alg *key_alg_plain(const struct key_alg *);
 
 /* Key types: what stands in a blob. One type may have several signature algorithms. */
 struct key_kind {
 	const char *name;                                   /* "ecdsa-sha2-nistp256" */
+	const char *cert;                                   /* its certificates: "ecdsa-sha2-nistp256-cert-v01@openssh.com" */
 	const char *word;                                   /* "ECDSA", as logs and fingerprints say */
 	const char *family;                                 /* "ecdsa", as ssh-keygen -t and file names say */
 	const char *curve;                                  /* RFC 5656's identifier; NULL where there is none */
@@ -53,10 +58,14 @@ bool key_has_private(const struct key *);
 bool key_equal(const struct key *, const struct key *);      /* public parts */
 const struct pk *key_pk(const struct key *);
 
-/* sig: string algorithm, string body. alg must suit the key's type. */
+/* sig: string algorithm, string body. alg must suit the key's type; a certificate's row counts as its plain one. */
 bool key_sign(const struct key *, const struct key_alg *, struct slice data, struct buf *sig, struct err *) MUST_CHECK;
 /* alg is what was negotiated or asked for; a signature under another name is refused. */
 enum verdict key_verify(const struct key *, const struct key_alg *, struct slice data, struct slice sig) MUST_CHECK;
+/* What a security key says about the making of its signature. Without a security key all is false. */
+struct sk_flags { bool sk, touched, verified; uint32_t counter; };
+/* The same, and *flags is filled; of use only with VERDICT_VERIFIED. key_verify accepts what nobody touched. */
+enum verdict key_verify_sk(const struct key *, const struct key_alg *, struct slice data, struct slice sig, struct sk_flags *) MUST_CHECK;
 
 /* "SHA256:..." (base64 without padding) or "MD5:..." (hex with colons) */
 void key_fingerprint(struct slice blob, const struct hash_alg *, struct buf *text);

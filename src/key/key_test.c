@@ -15,8 +15,10 @@ static void every_algorithm_signs(void **state)
 	(void)state;
 	size_t n;
 	const struct key_alg *algs = key_alg_list(&n);
-	assert_int_equal(n, 7);
+	assert_int_equal(n, 14);
 	for (size_t i = 0; i < n; i++) {
+		if (algs[i].plain)
+			continue;
 		struct key *k = key_generate(slice_str(algs[i].type), 2048, NULL);
 		assert_non_null(k);
 		assert_string_equal(key_type(k), algs[i].type);
@@ -30,14 +32,15 @@ static void every_algorithm_signs(void **state)
 		assert_false(key_has_private(public));
 		assert_true(key_equal(k, public));
 		for (size_t j = 0; j < n; j++)
-			assert_int_equal(key_verify(public, &algs[j], SLICE_LIT("text"), buf_slice(&sig)), i == j ? VERDICT_VERIFIED : VERDICT_REFUSED);
+			assert_int_equal(key_verify(public, &algs[j], SLICE_LIT("text"), buf_slice(&sig)), key_alg_plain(&algs[j]) == &algs[i] ? VERDICT_VERIFIED : VERDICT_REFUSED);
 		assert_int_equal(key_verify(public, &algs[i], SLICE_LIT("texT"), buf_slice(&sig)), VERDICT_REFUSED);
 		for (size_t cut = 0; cut < sig.len; cut++)
 			assert_int_equal(key_verify(public, &algs[i], SLICE_LIT("text"), slice_of(sig.p, cut)), VERDICT_REFUSED);
 		put_u8(&sig, 0);
 		assert_int_equal(key_verify(public, &algs[i], SLICE_LIT("text"), buf_slice(&sig)), VERDICT_REFUSED);
 		assert_false(key_sign(public, &algs[i], SLICE_LIT("text"), &sig, NULL));
-		assert_false(key_sign(k, &algs[(i + 1) % 4], SLICE_LIT("text"), &sig, NULL) && strcmp(algs[i].type, algs[(i + 1) % 4].type) != 0);
+		for (size_t j = 0; j < n; j++)
+			assert_int_equal(key_sign(k, &algs[j], SLICE_LIT("text"), &sig, NULL), strcmp(key_alg_plain(&algs[j])->type, algs[i].type) == 0);
 		struct key *copy = key_copy(k);
 		key_free(k);
 		assert_true(key_has_private(copy) && key_equal(copy, public));
@@ -45,6 +48,33 @@ static void every_algorithm_signs(void **state)
 		key_free(public);
 		buf_clear(&sig);
 		buf_clear(&blob);
+	}
+}
+
+/* A certificate's algorithm is negotiated, the signature bears the plain name (PROTOCOL.certkeys of OpenSSH). */
+static void algorithms_of_certificates_sign_under_the_plain_name(void **state)
+{
+	(void)state;
+	size_t n;
+	const struct key_alg *algs = key_alg_list(&n);
+	for (size_t i = 0; i < n; i++) {
+		const struct key_alg *plain = key_alg_plain(&algs[i]);
+		if (plain == &algs[i])
+			continue;
+		assert_null(plain->plain);
+		assert_int_equal(plain->off, algs[i].off);
+		assert_ptr_equal(plain->hash, algs[i].hash);
+		assert_string_equal(key_kind_find(slice_str(plain->type))->cert, algs[i].type);
+		struct key *k = key_generate(slice_str(plain->type), 2048, NULL);
+		struct buf sig = BUF_INIT(8192);
+		assert_true(key_sign(k, &algs[i], SLICE_LIT("text"), &sig, NULL));
+		struct reader r = reader_of(buf_slice(&sig));
+		assert_true(slice_eq_str(get_string(&r), plain->name));
+		struct sk_flags flags = {true, true, true, 1};
+		assert_int_equal(key_verify_sk(k, &algs[i], SLICE_LIT("text"), buf_slice(&sig), &flags), VERDICT_VERIFIED);
+		assert_false(flags.sk || flags.touched || flags.verified || flags.counter);
+		buf_clear(&sig);
+		key_free(k);
 	}
 }
 
@@ -118,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_algorithm_signs),
+		cmocka_unit_test(algorithms_of_certificates_sign_under_the_plain_name),
 		cmocka_unit_test(broken_blobs_are_refused),
 		cmocka_unit_test(mixed_blobs_are_refused),
 		cmocka_unit_test(fingerprints_are_openssh_s),

@@ -39,9 +39,11 @@ static bool mac_usable(struct slice name)
 	return mac_find(name) != NULL;
 }
 
+/* RFC 8308, 3.1: server-sig-algs. What a certificate's key signs under is there in its own right. */
 static bool sig_usable(struct slice name)
 {
-	return key_alg_find(name) != NULL;
+	const struct key_alg *alg = key_alg_find(name);
+	return alg && alg->plain == NULL;
 }
 
 static uint32_t tos(int value)

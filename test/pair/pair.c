@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "crypto/kem.h"
+#include "key/cert.h"
 
 uint32_t pair_random(struct pair *p, uint32_t below)
 {
@@ -28,17 +29,31 @@ static void default_lists(struct ssh_algs *a)
 			*lists[i] = defaults[i];
 }
 
+/* A host certificate that a CA made for this test signed. */
+static void certify(const struct key *key, struct buf *blob)
+{
+	struct key *ca = key_generate(SLICE_LIT("ssh-ed25519"), 0, NULL);
+	struct cert_request q = {.key = key, .role = CERT_HOST, .before = CERT_FOREVER, .key_id = SLICE_LIT("host")};
+	bool ok = cert_sign(&q, ca, key_alg_find(SLICE_LIT("ssh-ed25519")), blob, NULL);
+	assert(ok);
+	key_free(ca);
+}
+
 static void make_keys(struct pair *p, const char *types)
 {
 	struct slice list = slice_str(types ? types : "ssh-ed25519"), name;
 	while (names_next(&list, &name)) {
 		struct err e = {0};
-		struct key *key = key_generate(name, slice_eq_str(name, "ssh-rsa") ? 2048 : 0, &e);
+		const struct key_kind *certified = cert_kind_find(name);
+		struct key *key = key_generate(certified ? slice_str(certified->name) : name, 2048, &e);
 		if (!key)
 			printf("no key of type %s: %s\n", text_show(name), e.text);
 		assert(key && p->key_count < ARRAY_LEN(p->keys));
 		p->blobs[p->key_count] = BUF_INIT(16 * 1024);
-		key_blob(key, &p->blobs[p->key_count]);
+		if (certified)
+			certify(key, &p->blobs[p->key_count]);
+		else
+			key_blob(key, &p->blobs[p->key_count]);
 		p->keys[p->key_count++] = key;
 	}
 }
@@ -104,9 +119,11 @@ static void sign_transcript(struct pair *p, const struct ask_hostsign *q, struct
 	struct buf *sig = scratch(p);
 	assert(kem && alg);
 	hash_once(kem->hash, q->transcript, hash);
-	for (size_t i = 0; i < p->key_count && !a->ok; i++)
-		if (strcmp(key_type(p->keys[i]), alg->type) == 0)
+	for (size_t i = 0; i < p->key_count && !a->ok; i++) {
+		struct reader type = reader_of(buf_slice(&p->blobs[i]));
+		if (slice_eq_str(get_string(&type), alg->type))
 			a->ok = key_sign(p->keys[i], alg, slice_of(hash, kem->hash->len), sig, NULL);
+	}
 	a->signature = buf_slice(sig);
 }
 

@@ -16,7 +16,7 @@ enum { PAIR_CLIENT, PAIR_SERVER };
 struct pair;
 struct pair_setup {
 	struct ssh_setup ssh[2];                            /* empty lists get every algorithm that is on by default */
-	const char *key_types;                              /* host keys of the server; NULL: "ssh-ed25519" */
+	const char *key_types;                              /* host keys of the server, or types of certificates for them; NULL: "ssh-ed25519" */
 	enum pair_feed feed;
 	void *arg;
 	/* Each of these may be NULL. answer: true where it filled `a`; slices may point into statics. */
