@@ -7,12 +7,13 @@
 #include "base/addr.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "key/authkeys_line.h"
 #include "key/optlist.h"
 
 #define G(name) offsetof(struct grant, name)
 const struct authkeys_option authkeys_options[] = {
 	{"agent-forwarding", false, AUTHKEYS_ALLOW, G(agent_forwarding)},
-	{"cert-authority", false, AUTHKEYS_REFUSE, 0},
+	{"cert-authority", false, AUTHKEYS_AUTHORITY, 0},
 	{"command", true, AUTHKEYS_COMMAND, G(command)},
 	{"environment", true, AUTHKEYS_ENVIRONMENT, G(environment)},
 	{"expiry-time", true, AUTHKEYS_EXPIRY, G(expires)},
@@ -20,20 +21,20 @@ const struct authkeys_option authkeys_options[] = {
 	{"no-agent-forwarding", false, AUTHKEYS_FORBID, G(agent_forwarding)},
 	{"no-port-forwarding", false, AUTHKEYS_FORBID, G(port_forwarding)},
 	{"no-pty", false, AUTHKEYS_FORBID, G(pty)},
-	{"no-touch-required", false, AUTHKEYS_REFUSE, 0},
+	{"no-touch-required", false, AUTHKEYS_SET, G(no_touch)},
 	{"no-user-rc", false, AUTHKEYS_FORBID, G(user_rc)},
-	{"no-verify-required", false, AUTHKEYS_REFUSE, 0},
+	{"no-verify-required", false, AUTHKEYS_UNSET, G(verify)},
 	{"no-x11-forwarding", false, AUTHKEYS_FORBID, G(x11_forwarding)},
 	{"permitlisten", true, AUTHKEYS_PERMIT, G(permitlisten)},
 	{"permitopen", true, AUTHKEYS_PERMIT, G(permitopen)},
 	{"port-forwarding", false, AUTHKEYS_ALLOW, G(port_forwarding)},
-	{"principals", true, AUTHKEYS_REFUSE, 0},
+	{"principals", true, AUTHKEYS_PRINCIPALS, 0},
 	{"pty", false, AUTHKEYS_ALLOW, G(pty)},
 	{"restrict", false, AUTHKEYS_RESTRICT, 0},
-	{"touch-required", false, AUTHKEYS_REFUSE, 0},
+	{"touch-required", false, AUTHKEYS_UNSET, G(no_touch)},
 	{"tunnel", true, AUTHKEYS_REFUSE, 0},
 	{"user-rc", false, AUTHKEYS_ALLOW, G(user_rc)},
-	{"verify-required", false, AUTHKEYS_REFUSE, 0},
+	{"verify-required", false, AUTHKEYS_SET, G(verify)},
 	{"x11-forwarding", false, AUTHKEYS_ALLOW, G(x11_forwarding)},
 };
 const size_t authkeys_options_count = ARRAY_LEN(authkeys_options);
@@ -45,6 +46,8 @@ static const struct field grant_fields[] = {
 	F(BOOL, x11_forwarding),
 	F(BOOL, pty),
 	F(BOOL, user_rc),
+	F(BOOL, no_touch),
+	F(BOOL, verify),
 	F(BOOL, has_command),
 	F(TEXT, command),
 	F(SECRET, environment),
@@ -57,16 +60,7 @@ static const struct field grant_fields[] = {
 const struct msg_desc grant_desc = {"GRANT", 0, sizeof(struct grant), grant_fields};
 const struct grant grant_all = {.agent_forwarding = true, .port_forwarding = true, .x11_forwarding = true, .pty = true, .user_rc = true};
 
-/* One line while it is read. Lists grow apart, and are put together in the store when the line is done. */
-struct line_state {
-	struct grant grant;
-	struct buf command, environment, permitopen, permitlisten, from;
-	size_t environments, opens, listens;
-	bool has_from;
-	struct err err;
-};
-
-static bool refuse(struct line_state *s, const struct authkeys_option *o, const char *why)
+static bool refuse(struct authkeys_line *s, const struct authkeys_option *o, const char *why)
 {
 	return err_set(&s->err, ERR_FORMAT, "option %s: %s", o->name, why);
 }
@@ -79,7 +73,7 @@ static void restrict_all(struct grant *g)
 }
 
 /* NAME=value, NAME of letters, digits and '_'; the first of a name wins. */
-static bool take_environment(struct line_state *s, const struct authkeys_option *o, struct slice value)
+static bool take_environment(struct authkeys_line *s, const struct authkeys_option *o, struct slice value)
 {
 	struct slice rest = value, name = slice_cut(&rest, '=');
 	if (name.n == 0 || name.n == value.n)
@@ -155,7 +149,7 @@ static bool port_is_right(struct slice port)
 }
 
 /* "host:port"; "[v6]:port"; for permitlisten a bare port too. Kept as host:port with the brackets as written. */
-static bool take_permit(struct line_state *s, const struct authkeys_option *o, struct slice value)
+static bool take_permit(struct authkeys_line *s, const struct authkeys_option *o, struct slice value)
 {
 	bool listen = o->offset == G(permitlisten);
 	struct buf *list = listen ? &s->permitlisten : &s->permitopen;
@@ -176,7 +170,7 @@ static bool take_permit(struct line_state *s, const struct authkeys_option *o, s
 	return ok || refuse(s, o, "not host:port");
 }
 
-static bool take_from(struct line_state *s, const struct authkeys_option *o, struct slice value, const struct authkeys_context *c)
+static bool take_from(struct authkeys_line *s, const struct authkeys_option *o, struct slice value, const struct authkeys_context *c)
 {
 	if (s->has_from)
 		return refuse(s, o, "given twice");
@@ -188,7 +182,7 @@ static bool take_from(struct line_state *s, const struct authkeys_option *o, str
 	return found == 1 || err_set(&s->err, ERR_DENIED, "option from: not for %s (%s)", text_show(slice_str(c->host)), text_show(slice_str(c->addr)));
 }
 
-static bool take_expiry(struct line_state *s, const struct authkeys_option *o, struct slice value, const struct authkeys_context *c)
+static bool take_expiry(struct authkeys_line *s, const struct authkeys_option *o, struct slice value, const struct authkeys_context *c)
 {
 	uint64_t t;
 	if (!authkeys_time(value, c->utc_offset, &t))
@@ -198,12 +192,21 @@ static bool take_expiry(struct line_state *s, const struct authkeys_option *o, s
 	return (int64_t)s->grant.expires > c->now || err_set(&s->err, ERR_DENIED, "option expiry-time: the key has expired");
 }
 
-static bool take_option(struct line_state *s, const struct authkeys_option *o, struct slice value, const struct authkeys_context *c)
+static bool take_option(struct authkeys_line *s, const struct authkeys_option *o, struct slice value, const struct authkeys_context *c)
 {
 	bool *flag = (bool *)((uint8_t *)&s->grant + o->offset);
 	switch (o->act) {
-	case AUTHKEYS_ALLOW: *flag = true; return true;
-	case AUTHKEYS_FORBID: *flag = false; return true;
+	case AUTHKEYS_ALLOW:
+	case AUTHKEYS_SET: *flag = true; return true;
+	case AUTHKEYS_FORBID:
+	case AUTHKEYS_UNSET: *flag = false; return true;
+	case AUTHKEYS_AUTHORITY: s->authority = true; return true;
+	case AUTHKEYS_PRINCIPALS:
+		if (s->has_principals)
+			return refuse(s, o, "given twice");
+		s->has_principals = true;
+		put_bytes(&s->principals, value);
+		return true;
 	case AUTHKEYS_RESTRICT: restrict_all(&s->grant); return true;
 	case AUTHKEYS_COMMAND:
 		if (s->grant.has_command)
@@ -228,7 +231,7 @@ static const struct authkeys_option *find_option(struct slice name)
 	return NULL;
 }
 
-static bool parse_options(struct line_state *s, struct slice options, const struct authkeys_context *c)
+bool authkeys_line_parse(struct authkeys_line *s, struct slice options, const struct authkeys_context *c)
 {
 	struct buf value = BUF_INIT(AUTHKEYS_LINE_MAX);
 	struct slice name;
@@ -246,7 +249,26 @@ static bool parse_options(struct line_state *s, struct slice options, const stru
 			ok = take_option(s, o, buf_slice(&value), c);
 	}
 	buf_clear(&value);
+	if (ok && (s->environment.bad || s->permitopen.bad || s->permitlisten.bad))
+		ok = err_set(&s->err, ERR_LIMIT, "options too long");
 	return ok;
+}
+
+void authkeys_line_init(struct authkeys_line *s)
+{
+	enum { PART = 2 * AUTHKEYS_LINE_MAX };                /* lengths come before each string of a list */
+	*s = (struct authkeys_line){.grant = grant_all, .command = BUF_INIT(PART), .environment = BUF_INIT(PART),
+		.permitopen = BUF_INIT(PART), .permitlisten = BUF_INIT(PART), .from = BUF_INIT(PART), .principals = BUF_INIT(PART)};
+}
+
+void authkeys_line_clear(struct authkeys_line *s)
+{
+	buf_clear(&s->command);
+	buf_clear(&s->environment);
+	buf_clear(&s->permitopen);
+	buf_clear(&s->permitlisten);
+	buf_clear(&s->from);
+	buf_clear(&s->principals);
 }
 
 bool authkeys_split(struct slice line, struct slice *options, struct slice *type, struct slice *base64, struct slice *comment)
@@ -288,7 +310,7 @@ static struct slice store_part(struct buf *store, const struct buf *part)
 }
 
 /* All parts fit: the store is made as large as they are together before a slice points into it. */
-static void finish(struct line_state *s, struct authkeys_match *out)
+void authkeys_line_finish(struct authkeys_line *s, struct authkeys_match *out)
 {
 	size_t total = s->command.len + s->environment.len + s->permitopen.len + s->permitlisten.len + s->from.len;
 	out->store = BUF_INIT(total);
@@ -302,30 +324,30 @@ static void finish(struct line_state *s, struct authkeys_match *out)
 	out->grant.from = store_part(&out->store, &s->from);
 }
 
+/* A CA's line is not for plain keys, nor a plain line for certificates: such a line is passed over without a word. */
 static bool judge_line(struct slice options, size_t number, const struct authkeys_context *c, struct authkeys_match *out)
 {
-	enum { PART = 2 * AUTHKEYS_LINE_MAX };                /* lengths come before each string of a list */
-	struct line_state s = {.grant = grant_all, .command = BUF_INIT(PART), .environment = BUF_INIT(PART),
-		.permitopen = BUF_INIT(PART), .permitlisten = BUF_INIT(PART), .from = BUF_INIT(PART)};
-	bool ok = parse_options(&s, options, c);
-	if (ok && (s.environment.bad || s.permitopen.bad || s.permitlisten.bad))
-		ok = err_set(&s.err, ERR_LIMIT, "options too long");
-	if (ok)
-		finish(&s, out);
-	else
+	struct authkeys_line s;
+	authkeys_line_init(&s);
+	bool parsed = authkeys_line_parse(&s, options, c), ok = parsed, passed = parsed && s.authority != (c->cert != NULL);
+	if (ok && !passed && s.has_principals && !s.authority)
+		ok = err_set(&s.err, ERR_FORMAT, "option principals: needs cert-authority");
+	if (ok && !passed)
+		authkeys_line_finish(&s, out);
+	if (!ok)
 		put_fmt(&out->why, "line %zu: %s\n", number, s.err.text);
-	buf_clear(&s.command);
-	buf_clear(&s.environment);
-	buf_clear(&s.permitopen);
-	buf_clear(&s.permitlisten);
-	buf_clear(&s.from);
-	return ok;
+	else if (!passed && c->cert)
+		ok = authkeys_certificate(c, s.has_principals ? &s.principals : NULL, true, number, out);
+	if (!ok || passed)
+		buf_clear(&out->store);
+	authkeys_line_clear(&s);
+	return ok && !passed;
 }
 
 enum authkeys_verdict authkeys_check(struct slice text, struct slice blob, const struct authkeys_context *c, struct authkeys_match *out)
 {
 	size_t number = 0;
-	*out = (struct authkeys_match){.why = BUF_INIT(64 << 10)};
+	*out = (struct authkeys_match){.why = BUF_INIT(64 << 10), .refused = BUF_INIT(64 << 10)};
 	while (text.n) {
 		struct slice line = slice_cut(&text, '\n'), options;
 		number++;
@@ -345,5 +367,6 @@ void authkeys_match_clear(struct authkeys_match *m)
 {
 	buf_clear(&m->store);
 	buf_clear(&m->why);
+	buf_clear(&m->refused);
 	*m = (struct authkeys_match){0};
 }

@@ -2,8 +2,11 @@
  *
  * A line is "[options] type base64 [comment]". Everything that is doubtful grants nothing: an
  * option that is unknown or has a bad value, a line past AUTHKEYS_LINE_MAX, an option that demands or grants
- * something this build does not have (cert-authority, principals, tunnel, verify-required, ...).
+ * something this build does not have (tunnel).
  * The one table of option words is authkeys_options; `restrict` forbids all that any row can allow.
+ *
+ * A certificate is let in by a line of its CA with cert-authority, or by a principal (both below):
+ * then the grant is what line and certificate both allow.
  *
  * A grant is what a line allows. It has a field table, so that it travels in a frame; its lists are
  * concatenated SSH strings in one slice (get_string until the end). Slices of a grant lie in its
@@ -19,6 +22,8 @@ enum { AUTHKEYS_FILE_MAX = 4 << 20, AUTHKEYS_LINE_MAX = 16 << 10, GRANT_LIST_MAX
 
 struct grant {
 	bool agent_forwarding, port_forwarding, x11_forwarding, pty, user_rc;   /* allowed */
+	bool no_touch;                                      /* a security key's signature may lack the touch */
+	bool verify;                                        /* it must show that the user was verified (PIN) */
 	bool has_command;
 	struct slice command;                               /* forced; the one asked for goes to SSH_ORIGINAL_COMMAND */
 	struct slice environment;                           /* list of NAME=value; first of a name wins */
@@ -29,21 +34,31 @@ struct grant {
 extern const struct msg_desc grant_desc;
 extern const struct grant grant_all;                        /* everything allowed: for a password, or a line without options */
 
+struct cert;
 struct authkeys_context {
 	const char *host, *addr;                            /* of the client; host == addr where names are not looked up */
 	int64_t now;                                        /* seconds since 1970 */
 	int64_t utc_offset;                                 /* seconds east of UTC, now: expiry-time without Z is local time */
+	const struct cert *cert;                            /* what is offered; NULL: a plain key. Its own checks are done as well */
+	struct slice user, ca_algs;                         /* for a certificate: whom it must name; CASignatureAlgorithms */
 };
 
 enum authkeys_verdict { AUTHKEYS_NO, AUTHKEYS_YES };
 struct authkeys_match {
 	size_t line;                                        /* of the line that granted; 0 for none */
 	struct grant grant;
-	struct buf store;                                   /* what the grant's slices lie in */
+	struct buf store;                                   /* what the grant's slices lie in; some in the certificate */
 	struct buf why;                                     /* text: "line 3: ...\n" for each line with this key that granted nothing */
+	struct buf refused;                                 /* text: "3: ...\n" for each line that the certificate itself failed at; 0 without a list */
 };
-/* The first line for this key that grants. blob is the public key's. *out is set in every case: clear it. */
+/* The first line for this key that grants. blob is the public key's; of a certificate (context) the CA's.
+ * *out is set in every case: clear it. */
 enum authkeys_verdict authkeys_check(struct slice text, struct slice blob, const struct authkeys_context *, struct authkeys_match *out) MUST_CHECK;
+/* A list of principals, each a line "[options] name": may the certificate in by one of them? Whether its CA is trusted is the
+ * caller's to know. */
+enum authkeys_verdict authkeys_principals(struct slice text, const struct authkeys_context *, struct authkeys_match *out) MUST_CHECK;
+/* The same without such a list: the certificate must name the user. */
+enum authkeys_verdict authkeys_by_name(const struct authkeys_context *, struct authkeys_match *out) MUST_CHECK;
 void authkeys_match_clear(struct authkeys_match *);
 
 /* The parts of a line; false: a comment, empty, or no key of a type that we have. For ssh-keygen -l and its kin. */
@@ -54,6 +69,8 @@ bool authkeys_time(struct slice text, int64_t utc_offset, uint64_t *out) MUST_CH
 /* The table: every word of a line's options, for the parser, documents and tests. */
 enum authkeys_act {
 	AUTHKEYS_ALLOW, AUTHKEYS_FORBID,                    /* the flag at `offset` of struct grant */
+	AUTHKEYS_SET, AUTHKEYS_UNSET,                       /* the same, but not for `restrict` to take away */
+	AUTHKEYS_AUTHORITY, AUTHKEYS_PRINCIPALS,            /* lines for certificates */
 	AUTHKEYS_RESTRICT,                                  /* forbids every flag that an AUTHKEYS_ALLOW row has */
 	AUTHKEYS_COMMAND, AUTHKEYS_ENVIRONMENT, AUTHKEYS_EXPIRY, AUTHKEYS_FROM, AUTHKEYS_PERMIT,
 	AUTHKEYS_REFUSE,                                    /* not built: the line grants nothing */

@@ -120,7 +120,7 @@ static void what_is_doubtful_grants_nothing(void **state)
 		"expiry-time=\"2023\"", "expiry-time=\"\"", "expiry-time=\"20241301\"", "expiry-time=\"20230230\"", "expiry-time=\"20991231Q\"", "expiry-time=\"-2099123\"",
 		"permitopen=\"host\"", "permitopen=\"host:0\"", "permitopen=\"host:65536\"", "permitopen=\"host:4294967295\"", "permitopen=\":22\"", "permitopen=\"[::1]22\"",
 		"permitopen=\"[::1\"", "permitopen=\"host:22:33\"", "permitlisten=\"x\"", "permitlisten=\"\"", "permitlisten=\"-1\"",
-		"cert-authority", "principals=\"a\"", "tunnel=\"0\"", "verify-required", "touch-required", "no-touch-required", "no-verify-required",
+		"cert-authority", "principals=\"a\"", "tunnel=\"0\"", "cert-authority,principals=\"a\"", "verify-required=\"\"",
 		"from=\"10.0.0.1/8\"", "from=\"*\",from=\"*\"", "p*y", "restric?", "pty,cert-authority", "\"pty\"", "pty\\",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

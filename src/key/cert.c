@@ -203,17 +203,17 @@ static bool has_principal(const struct cert *c, struct slice name)
 bool cert_check(const struct cert *c, enum cert_role role, struct slice name, int64_t now, struct slice ca_algs, struct err *err)
 {
 	if (c->role != role)
-		return err_set(err, ERR_DENIED, "certificate is not for a %s", role == CERT_USER ? "user" : "host");
+		return err_set(err, ERR_DENIED, "Certificate invalid: not a %s certificate", role == CERT_USER ? "user" : "host");
 	if (!names_has_str(ca_algs, c->ca_alg->name))
 		return err_set(err, ERR_DENIED, "certificate is signed with %s, which is not allowed for CAs", c->ca_alg->name);
 	if (now < 0 || (uint64_t)now < c->after)
-		return err_set(err, ERR_DENIED, "certificate is not yet valid");
+		return err_set(err, ERR_DENIED, "Certificate invalid: not yet valid");
 	if ((uint64_t)now >= c->before)
-		return err_set(err, ERR_DENIED, "certificate has expired");
+		return err_set(err, ERR_DENIED, "Certificate invalid: expired");
 	if (name.p && c->principals.n == 0)
-		return err_set(err, ERR_DENIED, "certificate names no principals");
+		return err_set(err, ERR_DENIED, "Certificate lacks principal list");
 	if (name.p && !has_principal(c, name))
-		return err_set(err, ERR_DENIED, "certificate is not for the name %s", text_show(name));
+		return err_set(err, ERR_DENIED, "Certificate invalid: name is not a listed principal");
 	return true;
 }
 
@@ -238,12 +238,17 @@ static bool take_critical(struct slice name, struct slice data, const struct aut
 		return addr_match_list(slice_str(ctx->addr), value) == 1
 		    || err_set(err, ERR_DENIED, "certificate is not for the address %s", text_show(slice_str(ctx->addr)));
 	}
+	if (slice_eq_str(name, "verify-required")) {
+		g->verify = true;
+		return value.n == 0 || refuse(err, "verify-required takes no value");
+	}
 	return err_set(err, ERR_UNSUPPORTED, "certificate has the critical option %s, which is not supported", text_show(name));
 }
 
 bool cert_grant(const struct cert *c, const struct authkeys_context *ctx, struct grant *g, struct err *err)
 {
 	static const struct { const char *name; size_t offset; } allows[] = {
+		{"no-touch-required", offsetof(struct grant, no_touch)},
 		{"permit-X11-forwarding", offsetof(struct grant, x11_forwarding)},
 		{"permit-agent-forwarding", offsetof(struct grant, agent_forwarding)},
 		{"permit-port-forwarding", offsetof(struct grant, port_forwarding)},
