@@ -126,7 +126,8 @@ static void what_is_doubtful_grants_nothing(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		if (options(bad[i]))
 			fail_msg("granted by: %s", bad[i]);
-		assert_true(match.why.len > 0 || strchr(bad[i], '"'));   /* an open quote swallows the key itself */
+		/* An open quote swallows the key itself; a CA's line is not about this key at all. */
+		assert_true(match.why.len > 0 || strchr(bad[i], '"') || strstr(bad[i], "cert-authority"));
 	}
 }
 

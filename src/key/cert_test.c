@@ -160,7 +160,7 @@ static void options_become_a_grant(void **state)
 	assert_false(cert_grant(c, &elsewhere, &g, &err));
 	cert_free(c);
 	buf_clear(&blob);
-	static const char *const bad[][2] = {{"verify-required", ""}, {"x", ""}, {"source-address", "foo"}, {"source-address", "10.0.0.1/8"}, {"source-address", ""}, {"Force-Command", "x"}};
+	static const char *const bad[][2] = {{"verify-required", "x"}, {"x", ""}, {"source-address", "foo"}, {"source-address", "10.0.0.1/8"}, {"source-address", ""}, {"Force-Command", "x"}};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		buf_reset(&critical);
 		cert_put_option(&critical, bad[i][0], slice_str(bad[i][1]));
