@@ -106,12 +106,44 @@ static void every_phase_is_covered(void **state)
 	assert_int_equal(seen[1], all);
 }
 
+/* RFC 4253, section 7.1, and those who do not keep to it. */
+static void data_in_a_key_exchange(unsigned quirks, uint8_t number, bool fine)
+{
+	struct order o;
+	uint8_t payload[32] = {number, [4] = 1, [5] = 'x'};          /* a global request of the name "x" */
+	struct buf init = BUF_INIT(10000);
+	assert_true(order_begin(&o, PAIR_SERVER, PHASE_OPEN, true));
+	o.ssh->quirks |= quirks;
+	kex_start(o.ssh);
+	put_bytes(&init, buf_slice(&o.ssh->kex.my_init));
+	order_put(&o, buf_slice(&init));
+	buf_clear(&init);
+	assert_int_equal(o.ssh->phase, PHASE_KEX_LOOSE);
+	order_put(&o, slice_of(payload, 7));
+	const struct pair_side *s = &o.pair->side[PAIR_SERVER];
+	assert_int_equal(s->over, !fine);
+	if (!fine)
+		assert_non_null(strstr(s->over_text, "unexpected message"));
+	order_end(&o);
+}
+
+static void data_in_a_key_exchange_only_from_who_knows_no_better(void **state)
+{
+	(void)state;
+	data_in_a_key_exchange(0, MSG_GLOBAL_REQUEST, false);
+	data_in_a_key_exchange(QUIRK_REKEY_DATA, MSG_GLOBAL_REQUEST, true);
+	data_in_a_key_exchange(QUIRK_REKEY_DATA, MSG_KEXINIT, false);
+	data_in_a_key_exchange(QUIRK_REKEY_DATA, MSG_USERAUTH_REQUEST, false);
+	data_in_a_key_exchange(QUIRK_REKEY_DATA, MSG_NEWKEYS, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_phase_is_covered),
 		cmocka_unit_test(scripts_hold),
 		cmocka_unit_test(every_message_in_every_phase_from_each_side),
+		cmocka_unit_test(data_in_a_key_exchange_only_from_who_knows_no_better),
 	};
 	crypto_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,13 @@ static void unknown(struct ssh *ssh, uint8_t number)
 	packet_send(ssh, &desc_unimplemented, &(struct msg_unimplemented){ssh->packet.in.seq - 1});
 }
 
+/* RFC 4253, section 7.1 forbids data behind a KEXINIT until NEWKEYS. Who sends it nevertheless does so under keys that are proven. */
+static bool forgiven(const struct ssh *ssh, const struct rule *rule)
+{
+	return ssh->quirks & QUIRK_REKEY_DATA && ssh->after_kex == PHASE_OPEN && ssh->phase & LOOSE &&
+		rule->number >= MSG_GLOBAL_REQUEST && rule->phases & PHASE_OPEN;
+}
+
 void rules_dispatch(struct ssh *ssh, struct slice payload)
 {
 	uint8_t number = payload.p[0];
@@ -124,7 +131,7 @@ void rules_dispatch(struct ssh *ssh, struct slice payload)
 	const struct rule *rule = rule_find(ssh, number);
 	if (!rule)
 		unknown(ssh, number);
-	else if (!(rule->from & peer_of(ssh)) || !(rule->phases & (unsigned)ssh->phase))
+	else if (!(rule->from & peer_of(ssh)) || (!(rule->phases & (unsigned)ssh->phase) && !forgiven(ssh, rule)))
 		ssh_die(ssh, REASON_PROTOCOL_ERROR, "unexpected message %s (%u)", rule->name, number);
 	else
 		rule->on(ssh, payload);

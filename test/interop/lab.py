@@ -2,7 +2,7 @@
 
 Hawser's end always chooses the algorithm; the peer enables all it has. So no test depends on how a peer is configured.
 """
-import contextlib, fcntl, functools, hashlib, os, pathlib, pwd, re, shutil, signal, subprocess, sys, tempfile, threading
+import fcntl, functools, hashlib, os, pathlib, pty, re, shutil, struct, subprocess, tempfile, termios
 
 import pytest
 
@@ -16,6 +16,9 @@ KEYS = {'ed25519': ('ed25519',), 'ecdsa256': ('ecdsa', '-b', '256'), 'ecdsa384':
         'rsa': ('rsa', '-b', '2048')}
 KEY_OF = {'ssh-ed25519': 'ed25519', 'ecdsa-sha2-nistp256': 'ecdsa256', 'ecdsa-sha2-nistp384': 'ecdsa384', 'ecdsa-sha2-nistp521': 'ecdsa521',
           'rsa-sha2-512': 'rsa', 'rsa-sha2-256': 'rsa', 'ssh-rsa': 'rsa'}
+# What servers of ours ask 'riddle' by keyboard-interactive, round by round: prompts with echo or without, and what is right.
+ROUNDS = [[('First: ', False), ('Second: ', True)], [('Third: ', False)]]
+ANSWERS = [['one', 'two'], ['three']]
 AEAD = {'chacha20-poly1305@openssh.com', 'aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'}
 
 
@@ -97,7 +100,7 @@ def known_hosts(port, kinds=KEYS, name=None):
 def big(size):
     """A file of size bytes that do not compress, and its sha256 in hex. Deterministic, so that workers agree."""
     path = cellar() / f'big{size}'
-    data = hashlib.shake_128(b'hawser').digest(min(size, 1 << 20)) * (size // min(size, 1 << 20))
+    data = hashlib.shake_128(b'hawser').digest(size)
     path.write_bytes(data)
     path.chmod(0o644)
     return path, hashlib.sha256(data).hexdigest()
@@ -126,6 +129,16 @@ def _built(name, command):
     return out
 
 
+def shell_on_pty(term, columns, rows, env):
+    """A shell on a pty of its own: the process and the master's descriptor."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
+    p = subprocess.Popen(['/bin/sh'], stdin=slave, stdout=slave, stderr=slave, env={**os.environ, **env, 'TERM': term}, start_new_session=True,
+                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    os.close(slave)
+    return p, master
+
+
 def same(done, path):
     """The output is the content of path; says where it begins to differ."""
     want = path.read_bytes()
@@ -138,19 +151,24 @@ def same(done, path):
 
 # Hawser as a client
 
-def ours(peer, *command, key='ed25519', password=None, method=None, args=(), config=None, env=None, **more):
-    """Hawser's ssh runs command at the peer (a running server with port, login, hosts); with password by that method."""
+def line_of_ours(peer, args=(), config=None):
+    """Hawser's ssh with what concerns the peer (a running server with port, login, hosts)."""
     config = {'WarnWeakCrypto': 'no', **everything(), **(config or {})}
     argv = [BIN / 'ssh', '-F', 'none', '-p', str(peer.port), '-o', f'UserKnownHostsFile={peer.hosts}', '-o', 'GlobalKnownHostsFile=none',
             '-o', 'StrictHostKeyChecking=yes', '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none', *args]
-    env = {**os.environ, **(env or {})}
+    for word, value in config.items():
+        argv += ['-o', f'{word}={value}']
+    return [str(a) for a in argv]
+
+
+def ours(peer, *command, key='ed25519', password=None, method=None, args=(), config=None, env=None, **more):
+    """Hawser's ssh runs command at the peer; with password by that method."""
+    argv, env = line_of_ours(peer, args, config), {**os.environ, **(env or {})}
     if password is None:
         argv += ['-i', user_key(key), '-o', 'PreferredAuthentications=publickey', '-o', 'BatchMode=yes']
     else:
         argv += ['-o', f'PreferredAuthentications={method or "password"}', '-o', 'NumberOfPasswordPrompts=1']
         env.update(SSH_ASKPASS=str(cellar() / 'askpass'), SSH_ASKPASS_REQUIRE='force', ANSWER=password)
-    for word, value in config.items():
-        argv += ['-o', f'{word}={value}']
     return run([*argv, f'{peer.login}@127.0.0.1', *command], env=env, **more)
 
 
@@ -192,14 +210,15 @@ def program_service(argv, name, login='tester', password='open sesame', env=None
 class Peer:
     """One implementation. A subclass says what it has and how it is run; limits maps (role, topic) to the reason of a skip.
 
-    Client: client(server, command, ...) -> Done. Server: serve(account) -> Service.
+    Client: client(job) -> Done. Server: serve(account, busy=False) -> Service; a busy one has a small window and packets where they
+    can be set, and asks for new keys after each megabyte where it can.
     names: dict of kex, sig, cipher, mac, for both roles or by role in client_names, server_names.
     """
     name = ''
     names = {}
     client_names = server_names = None
-    client_can = frozenset()        # of: password kbdint stderr pty env sessions rekey zlib
-    server_can = frozenset()        # of: password kbdint pty env shell zlib rekey
+    client_can = frozenset()        # of: password kbdint stderr pty env sessions rekey zlib window
+    server_can = frozenset()        # of: password kbdint prompts pty env shell zlib real busy rekey
     client_keys = server_keys = tuple(KEYS)
     size = 64 << 20
     limits = {}
@@ -221,16 +240,16 @@ class Client:
     """What a test gives to Peer.client: where, as whom, with what. key: kind of key; password and method instead of it."""
 
     def __init__(self, server, command, key='ed25519', password=None, method='password', input=b'', pty=False, env=None, sessions=1,
-                 rekey=0, zlib=False, sig=None, folder=None, kex=None, cipher=None, mac=None):
+                 rekey=0, zlib=False, sig=None, folder=None, window=None, kex=None, cipher=None, mac=None):
         self.server, self.command, self.key, self.password, self.method, self.input = server, command, key, password, method, input
         self.pty, self.env, self.sessions, self.rekey, self.zlib, self.sig, self.folder = pty, env or {}, sessions, rekey, zlib, sig, folder
-        self.kex, self.cipher, self.mac = kex, cipher, mac
+        self.kex, self.cipher, self.mac, self.window = kex, cipher, mac, window
 
     def words(self):
         """As key=value words for helper programs."""
         w = {'port': self.server.port, 'user': self.server.login, 'command': self.command, 'sessions': self.sessions, 'rekey': self.rekey,
              'pty': int(self.pty), 'zlib': int(self.zlib), 'hosts': self.server.hosts, 'kex': self.kex or '', 'sig': self.sig or '',
-             'cipher': self.cipher or '', 'mac': self.mac or ''}
+             'cipher': self.cipher or '', 'mac': self.mac or '', 'window': (self.window or (0, 0))[0], 'packet': (self.window or (0, 0))[1]}
         if self.password is None:
             w['key'] = user_key(self.key)
         else:

@@ -23,7 +23,7 @@ class Dropbear(Peer):
         'mac': 'hmac-sha1 hmac-sha2-256'.split(),
     }
     client_can = frozenset('password kbdint stderr pty zlib'.split())
-    server_can = frozenset('password pty zlib real one-ecdsa'.split())
+    server_can = frozenset('password pty zlib real busy'.split())
     size = 32 << 20
     limits = {
         ('server', 'ecdsa-sha2-nistp384'): 'has one ecdsa host key at a time; P-256 is taken',
@@ -51,11 +51,11 @@ class Dropbear(Peer):
             argv = ['script', '-qec', shlex.join(str(a) for a in argv), '/dev/null']
         return run(argv, input=job.input, env=env)
 
-    def serve(self, account):
+    def serve(self, account, busy=False):
         if os.geteuid() != 0:
             import pytest
             pytest.skip('dropbear reads only ~/.ssh/authorized_keys: needs root to make a user')
-        folder, port = cellar() / 'dropbear-server', free_port()
+        folder, port = cellar() / f'dropbear-server{busy:d}', free_port()
         folder.mkdir(exist_ok=True)
         ssh = pathlib.Path(account.pw.pw_dir) / '.ssh'
         ssh.mkdir(mode=0o700, exist_ok=True)
@@ -65,7 +65,7 @@ class Dropbear(Peer):
         for p in ssh, ssh / 'authorized_keys':
             os.chown(p, account.pw.pw_uid, account.pw.pw_gid)
         kinds = [k for k in KEYS if k not in ('ecdsa384', 'ecdsa521')]
-        argv = ['dropbear', '-F', '-E', '-m', '-p', f'127.0.0.1:{port}', '-P', folder / 'pid']
+        argv = ['dropbear', '-F', '-E', '-m', '-p', f'127.0.0.1:{port}', '-P', folder / 'pid', *(['-W', 1 << 15] if busy else [])]
         for k in kinds:
             argv += ['-r', dropbear_key(host_key(k))]
         log = folder / 'log'

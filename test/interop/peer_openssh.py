@@ -13,7 +13,7 @@ def query(kind):
 class OpenSSH(Peer):
     name = 'openssh'
     client_can = frozenset('password kbdint stderr pty env sessions rekey zlib'.split())
-    server_can = frozenset('password pty env shell zlib rekey real'.split())
+    server_can = frozenset('password pty env shell zlib rekey real busy'.split())
 
     @property
     def names(self):
@@ -62,8 +62,8 @@ class OpenSSH(Peer):
             master.wait()
             master.stderr.close()
 
-    def serve(self, account):
-        folder, port = cellar() / 'openssh-server', free_port()
+    def serve(self, account, busy=False):
+        folder, port = cellar() / f'openssh-server{busy:d}', free_port()
         folder.mkdir(exist_ok=True)
         if os.geteuid() == 0:
             pathlib.Path('/run/sshd').mkdir(exist_ok=True)
@@ -72,7 +72,7 @@ class OpenSSH(Peer):
             f'Port {port}\nListenAddress 127.0.0.1\nPidFile {folder}/pid\nAuthorizedKeysFile {cellar()}/authorized_keys\nStrictModes no\nUsePAM no\n'
             f'LogLevel VERBOSE\nMaxStartups 100\nAcceptEnv LANG LC_*\nKbdInteractiveAuthentication no\nKexAlgorithms {names["kex"]}\n'
             f'HostKeyAlgorithms {names["sig"]}\nPubkeyAcceptedAlgorithms {names["sig"]}\nCiphers {names["cipher"]}\nMACs {names["mac"]}\n'
-            f'Subsystem sftp internal-sftp\n'
+            f'Subsystem sftp internal-sftp\n' + ('RekeyLimit 1M\n' if busy else '')
             + ''.join(f'HostKey {host_key(k)}\n' for k in KEYS))
         log = folder / 'log'
         with open(log, 'wb') as f:

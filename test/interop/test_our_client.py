@@ -1,8 +1,13 @@
 """Hawser's ssh against every peer's server: each algorithm that both know, each way to log in, sessions, bulk, rekey."""
+import pathlib, sys
+
 import pytest
 
-from lab import KEYS, big, chosen, exchanges, ours, same
+from lab import ANSWERS, ROUNDS, big, chosen, exchanges, line_of_ours, ours, same
 from peers import PEERS
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'e2e'))
+from client_lab import Terminal
 
 SERVERS = [p for p in PEERS.values() if hasattr(p, 'serve')]
 
@@ -20,16 +25,16 @@ ALL = [p.name for p in SERVERS]
 
 @pytest.fixture(scope='session')
 def running(anybody):
-    """running(name): the server of that peer, started once in each test process."""
+    """running(name, busy): the server of that peer, started once in each test process."""
     started = {}
 
-    def get(name):
+    def get(name, busy=False):
         peer = PEERS[name]
         if peer.available():
             pytest.skip(peer.available())
-        if name not in started:
-            started[name] = peer.serve(anybody)
-        return started[name]
+        if (name, busy) not in started:
+            started[name, busy] = peer.serve(anybody, busy=busy)
+        return started[name, busy]
     yield get
     for s in started.values():
         s.stop()
@@ -38,10 +43,10 @@ def running(anybody):
 @pytest.fixture
 def go(running):
     """go(peer, command, ...): Hawser's ssh runs it there."""
-    def ssh(name, *command, topic=None, **more):
+    def ssh(name, *command, topic=None, busy=False, **more):
         if topic:
             PEERS[name].check('server', topic)
-        service = running(name)
+        service = running(name, busy)
         done = ours(service, *command, **more)
         done.log = service.text()
         return done
@@ -94,6 +99,23 @@ def test_keyboard_interactive(peer, go, running):
     assert go(peer, 'echo yes', password='wrong', method='keyboard-interactive').status == 255
 
 
+@pytest.mark.parametrize('peer', able('prompts'))
+def test_several_prompts(peer, running):
+    """Rounds of several prompts at a terminal: what is asked with echo is seen, the rest is not."""
+    service = running(peer)
+    t = Terminal([*line_of_ours(service, ['-l', 'riddle'], {'PreferredAuthentications': 'keyboard-interactive'}), '127.0.0.1', 'echo yes'],
+                 {'SSH_ASKPASS_REQUIRE': 'never'})
+    for prompts, answers in zip(ROUNDS, ANSWERS):
+        for (prompt, _), answer in zip(prompts, answers):
+            t.expect(prompt)
+            t.type(answer + '\n')
+    status, seen = t.wait(), t.all.decode()
+    assert status == 0 and seen.endswith('yes\r\n') and 'Riddle' in seen and 'of the peer' in seen, f'{seen!r}\n{service.text()}'
+    for prompts, answers in zip(ROUNDS, ANSWERS):
+        for (prompt, echo), answer in zip(prompts, answers):
+            assert (prompt + answer in seen) == echo, seen
+
+
 @pytest.mark.parametrize('peer', ALL)
 def test_status_and_stderr(peer, go):
     done = go(peer, 'echo out; echo err >&2; exit 7')
@@ -133,3 +155,13 @@ def test_rekey_by_us(peer, go):
     done = go(peer, 'cat', topic='rekeyed', config={'RekeyLimit': '1M'}, args=['-v'], input=data)
     works(done, data)
     assert exchanges(done.err) > 6
+
+
+@pytest.mark.parametrize('peer', able('busy'))
+def test_busy_peer(peer, go):
+    """Small windows and packets, and new keys whenever the peer likes, with data on the way in both directions."""
+    path, _ = big(10 << 20)
+    done = go(peer, 'cat', busy=True, args=['-v'], input=path.read_bytes())
+    same(done, path)
+    if 'rekey' in PEERS[peer].server_can:
+        assert exchanges(done.err) > 6, done
