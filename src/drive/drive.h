@@ -54,6 +54,8 @@ uint32_t endpoint_chan(const struct endpoint *);
 void *endpoint_arg(const struct endpoint *);
 void endpoint_pause(struct endpoint *, bool);              /* sources are not read (terminal handed to a prompt) */
 void endpoint_end_source(struct endpoint *, enum chan_stream);   /* stops reading it, as if it had ended */
+/* Nothing that matters is written to it any more: what lies there is read, then it has ended, whoever still holds its other end. */
+void endpoint_last_of_source(struct endpoint *, enum chan_stream);
 bool endpoint_sources_ended(const struct endpoint *);
 bool endpoint_drained(const struct endpoint *);            /* no sink has a backlog */
 void endpoint_eof(struct endpoint *);                       /* as if the peer's EOF had arrived */

@@ -229,7 +229,8 @@ static void read_filtered(struct endpoint *e)
 	mem_wipe(bytes, sizeof bytes);                      /* keystrokes may be passwords */
 }
 
-static void read_source(struct endpoint *e, int i)
+/* False: there may be more at once. */
+static bool read_source(struct endpoint *e, int i)
 {
 	struct source *s = &e->source[i];
 	struct room rooms[ROOMS];
@@ -237,15 +238,16 @@ static void read_source(struct endpoint *e, int i)
 	size_t count = chan_space(e->drive->ssh, e->chan, (enum chan_stream)i, rooms, ROOMS);
 	if (count == 0) {
 		s->blocked = true;
-		return;
+		return true;
 	}
 	for (size_t k = 0; k < count; k++)
 		iov[k] = (struct iovec){.iov_base = rooms[k].p, .iov_len = rooms[k].n};
 	ssize_t n = readv(s->fd, iov, (int)count);
-	bool end = n == 0 || (n < 0 && !would_block());
+	bool end = n == 0 || (n < 0 && (!would_block() || (s->last && errno != EINTR)));
 	chan_commit(e->drive->ssh, n > 0 ? (size_t)n : 0);
 	if (end)
 		source_ended(e, i);
+	return end || !s->last;
 }
 
 static void on_source(struct endpoint *e, int i)
@@ -255,7 +257,8 @@ static void on_source(struct endpoint *e, int i)
 	if (e->setup.filter && i == STREAM_OUT)
 		read_filtered(e);
 	else
-		read_source(e, i);
+		while (!read_source(e, i))
+			;
 	endpoint_watch(e);
 	drive_kick(e->drive);
 }
@@ -279,6 +282,16 @@ void endpoint_writable(struct endpoint *e)
 {
 	e->source[0].blocked = e->source[1].blocked = false;
 	endpoint_watch(e);
+	for (int i = 0; i < 2; i++)
+		if (e->source[i].last)
+			on_source(e, i);
+}
+
+void endpoint_last_of_source(struct endpoint *e, enum chan_stream i)
+{
+	e->source[i].last = true;
+	if (!e->source[i].blocked)
+		on_source(e, (int)i);
 }
 
 void endpoint_watch(struct endpoint *e)

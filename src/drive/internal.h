@@ -8,7 +8,7 @@
 
 enum { ROOMS = 16, SLICES = 64, FILTER_BYTES = 16384, IDLE_MS = 1000 };
 
-struct source { int fd; struct loop_fd *watch; bool open, blocked; };
+struct source { int fd; struct loop_fd *watch; bool open, blocked, last; };
 struct sink {
 	int fd;
 	struct loop_fd *watch;

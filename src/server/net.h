@@ -17,7 +17,7 @@ struct net_session {
 	uint32_t chan;
 	struct endpoint *endpoint;                          /* once something runs in it */
 	struct buf early;                                   /* data that came before that */
-	bool early_eof, exited, closed;                     /* closed: by the client; the exit is still to be told */
+	bool tty, early_eof, exited, closed;                /* closed: by the client; the exit is still to be told */
 };
 
 struct net {

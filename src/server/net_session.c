@@ -147,6 +147,7 @@ static bool attach(struct net *n, struct net_session *s, struct frame *f, bool t
 	}
 	tune(n, tty);
 	s->endpoint = endpoint_attach(n->drive, s->chan, &setup);
+	s->tty = tty;
 	chan_last_word(n->ssh, s->chan);
 	if (s->early.len) {
 		endpoint_say(s->endpoint, STREAM_OUT, buf_slice(&s->early));
@@ -207,7 +208,11 @@ static bool on_exit_frame(struct net *n, struct frame *f)
 	chan_request(n->ssh, e.chan, e.by_signal ? "exit-signal" : "exit-status", false, buf_slice(&b));
 	buf_clear(&b);
 	s->exited = true;
-	close_if_done(n, s);
+	/* Background jobs may hold the terminal for ever; they lose it, as with OpenSSH. The call may end the session by ended(). */
+	if (s->endpoint && s->tty && !endpoint_sources_ended(s->endpoint))
+		endpoint_last_of_source(s->endpoint, STREAM_OUT);
+	else
+		close_if_done(n, s);
 	return true;
 }
 
