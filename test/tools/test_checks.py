@@ -122,3 +122,30 @@ def test_a_page_that_lies_fails(old, new, fails, tmp_path):
     tables.chmod(0o755)
     done = run('check-man', tmp_path)
     assert done.returncode == fails, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('rows,spoil,says', [
+    ('', None, ''),
+    ('ssh\t-w\tbuilt\twhat-is-this\t-\t-\ttext\n', None, 'argument what-is-this'),
+    ('ssh_config\tNew\tbuilt\tno\ta new type\tmatch\ttext\n', None, 'keyword New (a new type)'),
+    ('', ('ssh', 'p=', 'P='), 'bash lacks -p'),
+    ('', ('_ssh', '*-q[', '*-Q['), 'zsh lacks -q'),
+    ('', ('ssh.fish', ' -s q ', ' -s Q '), 'fish lacks -q'),
+    ('', ('ssh', '_hawser_split()\n{', '_hawser_split()\n'), 'syntax error'),
+])
+def test_completions(rows, spoil, says, tmp_path):
+    tables, made = tmp_path / 'src/prog/hawser-tables', tmp_path / 'contrib/completions'
+    tables.parent.mkdir(parents=True)
+    made.mkdir(parents=True)
+    text = ('ssh\t-q\tbuilt\t-\t-\t-\tquiet\nssh\t-o\tbuilt\tKey=value\t-\t-\toption\nssh\t-p\tbuilt\tport\t-\t-\tport\nssh_config\tPort\tbuilt\t22\tnumber\tmatch\tport\n'
+            'ssh\t-A\tlater\tlater-too\t-\t-\tlater\n')
+    tables.write_text(f'#!/bin/sh\ncat <<END\n{text}{rows}END\n')
+    tables.chmod(0o755)
+    for shell, name in ('bash', 'ssh'), ('zsh', '_ssh'), ('fish', 'ssh.fish'):
+        (made / name).write_text(subprocess.run([TOP / 'contrib/completions/generate', shell, 'ssh', '/etc/ssh', tables], capture_output=True, text=True, check=True).stdout)
+    if spoil:
+        path = made / spoil[0]
+        assert spoil[1] in path.read_text()
+        path.write_text(path.read_text().replace(spoil[1], spoil[2]))
+    done = subprocess.run([TOP / 'tools/check-completions', tmp_path], cwd=TOP, capture_output=True, text=True)
+    assert done.returncode == bool(says) and says in done.stdout, done.stdout + done.stderr
