@@ -170,6 +170,7 @@ static bool connect_tcp(struct client *c, struct err *e)
 		memmove(r.last.text, r.last.text + strlen("cannot connect: "), strlen(r.last.text) - strlen("cannot connect: ") + 1);
 	if (c->in < 0)
 		return err_set(e, r.last.code, "connect to host %s port %u: %s", text_show(slice_str(c->host)), c->port, r.last.text);
+	sock_pace_local(c->in);
 	sock_keepalive(c->in, c->conf.tcp_keep_alive != 0);
 	if (c->conf.ipqos.interactive >= 0)
 		sock_tos(c->in, c->conf.ipqos.interactive);

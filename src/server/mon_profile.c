@@ -131,6 +131,7 @@ static void find_peer(struct monitor *m, int in)
 static void tune(const struct monitor *m, int fd)
 {
 	sock_nodelay(fd);
+	sock_pace_local(fd);
 	sock_notsent_lowat(fd, NOTSENT_BYTES);
 	if (m->conf.tcp_keep_alive)
 		sock_keepalive(fd, true);

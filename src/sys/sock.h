@@ -72,6 +72,9 @@ bool sock_notsent_lowat(int fd, uint32_t bytes);
 bool sock_tos(int fd, int value);                          /* IP_TOS or IPV6_TCLASS by the socket's family; IPQoS */
 bool sock_buffers(int fd, int receive, int send);          /* 0: leave as it is */
 bool sock_linger_reset(int fd);                            /* close() sends RST */
+/* Where both ends are on this machine: a congestion control that does not pace. BBR, the default of many systems, is made for
+ * paths; on loopback it halves the rate and doubles the CPU. False: another machine, no TCP, or the kernel did not want to. */
+bool sock_pace_local(int fd);
 
 bool sock_local(int fd, struct sock_addr *out);
 bool sock_peer(int fd, struct sock_addr *out);

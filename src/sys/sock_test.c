@@ -78,6 +78,12 @@ static void meet(const char *host)
 	assert_true(sock_path(c, &path));
 	assert_true(path.segment > 0);
 	assert_true(sock_tos(s, 0x10) && sock_keepalive(s, true) && sock_notsent_lowat(s, 1 << 16) && sock_linger_reset(s));
+	char control[16] = "";
+	n = sizeof control;
+	assert_true(sock_pace_local(s));
+	assert_int_equal(getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, control, &n), 0);
+	assert_string_equal(control, "reno");
+	assert_false(sock_pace_local(l));
 	fd_close(&c), fd_close(&s), fd_close(&l);
 }
 
