@@ -276,6 +276,8 @@ static bool add(struct request *q, bool constrained)
 		;
 	else if (r.bad || comment.n > AGENT_COMMENT_MAX || slice_has_nul(comment) || blob.bad)
 		err_set(q->t->why, ERR_FORMAT, "a key with a malformed or too long comment");
+	else if (key_kind(k)->sk)
+		err_set(q->t->why, ERR_UNSUPPORTED, "keys of security keys are not built yet");
 	else if (!constrained && !get_end(&r))
 		err_set(q->t->why, ERR_FORMAT, "bytes behind a key");
 	else

@@ -145,7 +145,8 @@ static bool verify(const struct agent_bind *b, struct err *err)
 	struct cert *cert = cert_kind_find(get_string(&type)) ? cert_from_blob(b->host_key, err) : NULL;
 	struct key *key = cert ? key_copy(cert->key) : key_from_blob(b->host_key, err);
 	const struct key_alg *alg = key_alg_find(get_string(&sig));
-	bool ok = key && alg && key_verify(key, alg, b->session_id, b->signature) == VERDICT_VERIFIED;
+	struct sk_flags flags;
+	bool ok = key && alg && key_verify_sk(key, alg, b->session_id, b->signature, &flags) == VERDICT_VERIFIED;
 	key_free(key);
 	cert_free(cert);
 	return ok || err_set(err, ERR_PEER, "the signature of a session is wrong");

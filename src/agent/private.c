@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "key/openssh_key.h"
+#include "key/sk.h"
 
 enum { PARTS_MAX = 64 << 10 };
 
@@ -17,6 +18,12 @@ void agent_put_private(const struct key *k, struct slice cert, struct buf *out)
 	pk_parts(key_pk(k), &store, &p);
 	put_string(out, get_string(&r));
 	put_string(out, cert);
+	if (key_sk(k)) {
+		put_string(out, key_sk(k)->application);
+		sk_put_private(key_sk(k), out);
+		buf_clear(&store);
+		return;
+	}
 	switch (pk_kind(key_pk(k))) {
 	case PK_ED25519:
 		put_string(out, p.pub);
@@ -59,6 +66,18 @@ static bool get_numbers(struct reader *r, enum pk_kind kind, struct pk_parts *p)
 	return true;
 }
 
+/* PROTOCOL.u2f: application, flags, handle, reserved. */
+static struct key *get_certified_sk(struct reader *r, const struct key *public, struct err *err)
+{
+	struct sk_part sk = {.application = get_string(r)};
+	if (!sk_get_private(r, &sk) || !slice_eq(sk.application, key_sk(public)->application)
+	    || sk.handle.n > SK_PART_MAX || sk.reserved.n > SK_PART_MAX) {
+		err_set(err, ERR_FORMAT, "the private key of the certificate is malformed");
+		return NULL;
+	}
+	return key_take_sk(pk_copy(key_pk(public)), &sk);
+}
+
 static struct key *get_certified(struct reader *r, struct buf *blob, struct err *err)
 {
 	struct slice type = get_string(r), bytes = get_string(r);
@@ -67,7 +86,10 @@ static struct key *get_certified(struct reader *r, struct buf *blob, struct err 
 	struct buf store = BUF_INIT_SECRET(PARTS_MAX);
 	struct pk_parts p;
 	struct key *k = NULL;
-	if (cert) {
+	if (cert && key_sk(cert->key)) {
+		k = get_certified_sk(r, cert->key, err);
+		put_bytes(blob, bytes);
+	} else if (cert) {
 		enum pk_kind kind = pk_kind(key_pk(cert->key));
 		pk_parts(key_pk(cert->key), &store, &p);
 		if (get_numbers(r, kind, &p))

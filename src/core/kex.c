@@ -235,7 +235,8 @@ static bool signature_holds(struct ssh *ssh, const struct msg_kex_reply *m)
 	struct reader blob = reader_of(m->host_key);
 	bool type_fits = slice_eq_str(get_string(&blob), k->agreed.host_key->type);
 	struct slice hash = slice_of(k->hash, k->agreed.kem->hash->len);
-	bool good = type_fits && key_verify(key, k->agreed.host_key, hash, m->signature) == VERDICT_VERIFIED;
+	struct sk_flags flags;                          /* nobody stands beside a host to touch its security key */
+	bool good = type_fits && key_verify_sk(key, k->agreed.host_key, hash, m->signature, &flags) == VERDICT_VERIFIED;
 	key_free(key);
 	if (!type_fits)
 		ssh_die(ssh, REASON_KEX_FAILED, "the server's host key is no %s", k->agreed.host_key->type);

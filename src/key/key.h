@@ -11,6 +11,9 @@
 #include "base/err.h"
 #include "crypto/pk.h"
 
+/* Who signs, and over what: the key itself, a security key (key/sk.h), a security key through a browser. */
+enum key_form { KEY_FORM_PLAIN, KEY_FORM_SK, KEY_FORM_WEBAUTHN };
+
 struct key_alg {
 	const char *name;                                   /* signature algorithm, as negotiated */
 	const char *type;                                   /* key type, as it stands in the blob */
@@ -18,6 +21,7 @@ struct key_alg {
 	enum pk_kind kind;
 	const struct hash_alg *hash;                        /* NULL for Ed25519 */
 	bool off;                                           /* not offered unless named */
+	enum key_form form;
 	const struct key_alg *plain;                        /* of a certificate's row only: under what its key signs */
 };
 const struct key_alg *key_alg_find(struct slice name);
@@ -35,15 +39,16 @@ struct key_kind {
 	const char *curve;                                  /* RFC 5656's identifier; NULL where there is none */
 	enum pk_kind kind;
 	unsigned bits;                                      /* 0: chosen when the key is made */
+	bool sk;                                            /* made and used by a security key */
 };
 const struct key_kind *key_kind_find(struct slice name);    /* NULL: not a type that we have */
 const struct key_kind *key_kind_list(size_t *count);
-const struct key_kind *key_kind_of(enum pk_kind);
+const struct key_kind *key_kind_of(enum pk_kind);           /* the plain type */
 
 struct key;
 struct key *key_from_blob(struct slice blob, struct err *);  /* public; trailing bytes are an error */
 struct key *key_take_pk(struct pk *);                        /* wraps and owns pk; NULL stays NULL */
-struct key *key_generate(struct slice type, unsigned bits, struct err *);
+struct key *key_generate(struct slice type, unsigned bits, struct err *);   /* ERR_UNSUPPORTED for types of security keys */
 struct key *key_copy(const struct key *);
 void key_free(struct key *);
 
@@ -51,20 +56,22 @@ void key_blob(const struct key *, struct buf *);             /* public blob */
 /* The numbers of a blob without the type in front: what a certificate has inside. */
 struct key *key_get_public(struct reader *, const struct key_kind *, struct err *);
 void key_put_public(const struct key *, struct buf *);
+const struct key_kind *key_kind(const struct key *);
 const char *key_type(const struct key *);                    /* "ssh-ed25519" ...; static */
 const char *key_word(const struct key *);                    /* "ED25519" ...; static */
 unsigned key_bits(const struct key *);
-bool key_has_private(const struct key *);
+bool key_has_private(const struct key *);                    /* or the handle of a security key */
 bool key_equal(const struct key *, const struct key *);      /* public parts */
 const struct pk *key_pk(const struct key *);
 
-/* sig: string algorithm, string body. alg must suit the key's type; a certificate's row counts as its plain one. */
+/* sig: string algorithm, string body. ERR_UNSUPPORTED for a security key, which signs elsewhere. alg must suit the key's type; a certificate's row counts as its plain one. */
 bool key_sign(const struct key *, const struct key_alg *, struct slice data, struct buf *sig, struct err *) MUST_CHECK;
-/* alg is what was negotiated or asked for; a signature under another name is refused. */
+/* alg is what was negotiated or asked for; a signature under another name is refused, and so is one of a security key
+ * that nobody touched. */
 enum verdict key_verify(const struct key *, const struct key_alg *, struct slice data, struct slice sig) MUST_CHECK;
 /* What a security key says about the making of its signature. Without a security key all is false. */
 struct sk_flags { bool sk, touched, verified; uint32_t counter; };
-/* The same, and *flags is filled; of use only with VERDICT_VERIFIED. key_verify accepts what nobody touched. */
+/* The same without the demand for a touch: *flags, true only with VERDICT_VERIFIED, is for the caller to judge. */
 enum verdict key_verify_sk(const struct key *, const struct key_alg *, struct slice data, struct slice sig, struct sk_flags *) MUST_CHECK;
 
 /* "SHA256:..." (base64 without padding) or "MD5:..." (hex with colons) */

@@ -15,9 +15,9 @@ static void every_algorithm_signs(void **state)
 	(void)state;
 	size_t n;
 	const struct key_alg *algs = key_alg_list(&n);
-	assert_int_equal(n, 14);
+	assert_int_equal(n, 20);
 	for (size_t i = 0; i < n; i++) {
-		if (algs[i].plain)
+		if (algs[i].plain || algs[i].form != KEY_FORM_PLAIN)
 			continue;
 		struct key *k = key_generate(slice_str(algs[i].type), 2048, NULL);
 		assert_non_null(k);
@@ -59,7 +59,7 @@ static void algorithms_of_certificates_sign_under_the_plain_name(void **state)
 	const struct key_alg *algs = key_alg_list(&n);
 	for (size_t i = 0; i < n; i++) {
 		const struct key_alg *plain = key_alg_plain(&algs[i]);
-		if (plain == &algs[i])
+		if (plain == &algs[i] || plain->form != KEY_FORM_PLAIN)
 			continue;
 		assert_null(plain->plain);
 		assert_int_equal(plain->off, algs[i].off);
@@ -84,6 +84,8 @@ static void broken_blobs_are_refused(void **state)
 	size_t n;
 	const struct key_kind *kinds = key_kind_list(&n);
 	for (size_t i = 0; i < n; i++) {
+		if (kinds[i].sk)
+			continue;
 		struct key *k = key_generate(slice_str(kinds[i].name), 1024, NULL);
 		struct buf blob = BUF_INIT(8192);
 		struct err err = {0};

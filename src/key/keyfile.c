@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "key/openssh_key.h"
+#include "key/sk.h"
 
 /* How a text begins says what it is. Texts of PEM may have other lines before. */
 static const struct { const char *begin; enum keyfile_format format; } armours[] = {
@@ -184,7 +185,7 @@ struct key *keyfile_line(struct slice line, struct slice *comment, struct err *e
 
 bool keyfile_write(const struct key *k, const struct keyfile_style *style, struct buf *out, struct err *err)
 {
-	switch (style->format) {
+	switch (key_sk(k) ? KEYFILE_OPENSSH : style->format) {      /* no other has room for a handle */
 	case KEYFILE_OPENSSH: return openssh_key_write(k, style, out, err);
 	case KEYFILE_PEM: return pk_to_pem(key_pk(k), PK_PEM, style->pass, out, err);
 	case KEYFILE_PKCS8: return pk_to_pem(key_pk(k), PK_PKCS8, style->pass, out, err);
@@ -229,6 +230,8 @@ static void write_rfc4716(const struct key *k, struct slice comment, struct buf 
 
 bool keyfile_write_public(const struct key *k, enum keyfile_format format, struct slice comment, struct buf *out, struct err *err)
 {
+	if (key_sk(k) && (format == KEYFILE_PEM_PUBLIC || format == KEYFILE_PKCS8_PUBLIC))
+		return err_set(err, ERR_UNSUPPORTED, "a key of a security key has no PEM form");
 	switch (format) {
 	case KEYFILE_LINE: keyfile_write_line(k, comment, out); return true;
 	case KEYFILE_RFC4716: write_rfc4716(k, comment, out); return true;

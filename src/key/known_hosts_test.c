@@ -29,7 +29,7 @@ static const char text[] =
     "@revoked * " ED_B "\n"
     "@cert-authority *.ca.example " ED_A "\n"
     "@unknown plain.example " ED_B "\n"
-    "future.example sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIFNAPKcY\n"
+    "future.example sk-future@example.com AAAAFXNrLWZ1dHVyZUBleGFtcGxlLmNvbQAAAAJhYg==\n"
     "last.example " ED_A;
 
 static struct key *key_of(const char *line)

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "crypto/bcrypt_pbkdf.h"
 #include "crypto/filecipher.h"
+#include "key/sk.h"
 
 #define BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
 #define END "-----END OPENSSH PRIVATE KEY-----"
@@ -161,8 +162,14 @@ void key_put_private(const struct key *k, struct buf *out)
 	struct buf store = BUF_INIT_SECRET(KEYFILE_MAX);
 	struct pk_parts p;
 	pk_parts(key_pk(k), &store, &p);
-	const struct key_kind *kind = key_kind_of(pk_kind(key_pk(k)));
+	const struct key_kind *kind = key_kind(k);
 	put_cstring(out, kind->name);
+	if (kind->sk) {
+		key_put_public(k, out);
+		sk_put_private(key_sk(k), out);
+		buf_clear(&store);
+		return;
+	}
 	switch (kind->kind) {
 	case PK_ED25519:
 		put_string(out, p.pub);
@@ -211,6 +218,21 @@ static bool get_parts(struct reader *r, const struct key_kind *kind, struct pk_p
 	return true;
 }
 
+/* PROTOCOL.u2f: nothing here is secret to the token, so nothing proves that the halves belong together. */
+static struct key *get_sk(struct reader *r, const struct key_kind *kind, struct err *err)
+{
+	struct key *public = key_get_public(r, kind, err), *k = NULL;
+	if (public == NULL)
+		return NULL;
+	struct sk_part sk = *key_sk(public);
+	if (!sk_get_private(r, &sk) || sk.handle.n > SK_PART_MAX || sk.reserved.n > SK_PART_MAX)
+		fail(err, ERR_FORMAT, "the private key is malformed");
+	else
+		k = key_take_sk(pk_copy(key_pk(public)), &sk);
+	key_free(public);
+	return k;
+}
+
 struct key *key_get_private(struct reader *r, struct err *err)
 {
 	struct slice type = get_string(r);
@@ -222,6 +244,8 @@ struct key *key_get_private(struct reader *r, struct err *err)
 		err_set(err, ERR_UNSUPPORTED, "key type %s is not supported", text_show(type));
 		return NULL;
 	}
+	if (kind->sk)
+		return get_sk(r, kind, err);
 	if (!get_parts(r, kind, &parts))
 		return fail(err, ERR_FORMAT, "the private key is malformed");
 	return key_take_pk(pk_from_parts(kind->kind, &parts, err));

@@ -63,6 +63,8 @@ static void every_type_signs(void **state)
 	size_t n;
 	const struct key_kind *kinds = key_kind_list(&n);
 	for (size_t i = 0; i < n; i++) {
+		if (kinds[i].sk)
+			continue;
 		struct key *k = key_generate(slice_str(kinds[i].name), 1024, NULL);
 		const struct hash_alg *h = i % 2 ? &hash_sha256 : &hash_sha512;
 		struct buf signer = BUF_INIT(8192), text;

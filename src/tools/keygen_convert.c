@@ -90,7 +90,7 @@ static void put_records(const struct keygen *k, const struct key *key, const str
 	uint8_t digest[HASH_MAX];
 	int algorithm = 0;
 	for (size_t i = 0; i < ARRAY_LEN(sshfp_algorithms); i++)
-		if (sshfp_algorithms[i].kind == pk_kind(key_pk(key)))
+		if (sshfp_algorithms[i].kind == pk_kind(key_pk(key)) && !key_kind(key)->sk)
 			algorithm = sshfp_algorithms[i].number;
 	key_blob(key, &blob);
 	for (size_t i = 0; i < ARRAY_LEN(sshfp_hashes); i++) {

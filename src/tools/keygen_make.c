@@ -27,6 +27,8 @@ static const char *family_of(const char *word, unsigned *curve_bits, struct err 
 	const struct key_kind *kinds = key_kind_list(&n);
 	for (size_t i = 0; i < n; i++) {
 		bool full = strcmp(kinds[i].name, word) == 0;
+		if (kinds[i].sk)
+			continue;
 		if (full && kinds[i].curve)
 			*curve_bits = kinds[i].bits;
 		if (full || slice_eq_fold(slice_str(kinds[i].family), slice_str(word)))
