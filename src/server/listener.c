@@ -47,6 +47,7 @@ struct listener {
 	struct loop_defer prepare;
 	uint32_t number;
 	bool single, restart, stopping;
+	bool starved;                                       /* and it was said */
 	int exit_code;
 };
 
@@ -239,18 +240,35 @@ static void on_resume(void *arg)
 	watch_all(arg, LOOP_READ);
 }
 
+/* Out of descriptors or memory: the queue of the socket keeps who comes, and the log hears of it once. */
+static void starve(struct listener *l, const char *why)
+{
+	if (!l->starved)
+		log_error("%s; new connections wait", why);
+	l->starved = true;
+	watch_all(l, 0);
+	loop_timer_at(&l->resume, clock_ms() + ACCEPT_PAUSE_MS);
+}
+
 static void accept_one(struct listener *l, int listening)
 {
 	struct sock_addr peer;
+	struct err err;
+	if (!ready_prepare(&l->ready, &err)) {              /* what cannot be served is not taken out of the queue */
+		starve(l, err.text);
+		return;
+	}
 	int fd = sock_accept(listening, &peer);
 	if (fd < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-			log_error("accept: %s", strerror(errno));
-			watch_all(l, 0);
-			loop_timer_at(&l->resume, clock_ms() + ACCEPT_PAUSE_MS);
+		if (sock_accept_starved(errno) || !sock_accept_again(errno)) {
+			err_errno(&err, "accept");
+			starve(l, err.text);
 		}
 		return;
 	}
+	if (l->starved)
+		log_info("Connections are accepted again.");
+	l->starved = false;
 	if (!refused(l, fd, &peer) && hand_over(l, &fd, 1, false) && l->single)
 		stop_listening(l);
 	close(fd);
@@ -286,17 +304,20 @@ static void on_child(void *arg, int signo)
 	(void)signo;
 	while (proc_reap(&e) == PROC_ENDED) {
 		struct conn *c = l->conns, *next;
+		bool monitor = false;
 		if ((ready_child_ended(&l->ready, e.pid, e.by_signal) || e.by_signal) && !l->single)
 			loop_defer(&l->prepare);
 		if (e.by_signal)
 			record_sweep(e.pid);                /* a monitor that was killed could not do it */
 		for (; c; c = next) {
 			next = c->next;
-			if (c->pair.net == e.pid && e.by_signal && e.code != SIGKILL)
-				log_info("Network process %ld ended by signal %d", (long)e.pid, e.code);
-			if (c->pair.monitor == e.pid)
-				conn_ended(l, c, &e);
+			if (c->pair.monitor != e.pid)
+				continue;
+			monitor = true;
+			conn_ended(l, c, &e);
 		}
+		if (!monitor && e.by_signal && e.code != SIGKILL)        /* also when its monitor has ended before it */
+			log_info("%s %ld ended by signal %d", e.code == SIGSYS ? "Network process" : "Process", (long)e.pid, e.code);
 	}
 }
 

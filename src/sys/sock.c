@@ -103,6 +103,11 @@ bool sock_accept_again(int error)
 	return false;
 }
 
+bool sock_accept_starved(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static bool bind_from(int fd, const struct sock_from *from, struct err *e)
 {
 	if (from->interface && from->interface[0]) {

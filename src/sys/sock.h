@@ -57,6 +57,7 @@ int sock_listen_unix(const char *path, mode_t mask, bool unlink_first, struct er
  * caller: sock_accept_again says whether the listener itself is well. peer may be NULL. */
 int sock_accept(int listener, struct sock_addr *peer);
 bool sock_accept_again(int error);
+bool sock_accept_starved(int error);                       /* no descriptor or memory is left: asking again at once would spin */
 
 /* Connecting. from may be NULL; family and length tell whether address counts; interface NULL or "" for none. */
 struct sock_from { struct sock_addr address; const char *interface; };

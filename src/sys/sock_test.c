@@ -232,6 +232,8 @@ static void only_a_broken_listener_is_fatal(void **state)
 	(void)state;
 	assert_true(sock_accept_again(EMFILE));
 	assert_true(sock_accept_again(ECONNABORTED));
+	assert_true(sock_accept_starved(ENFILE));
+	assert_false(sock_accept_starved(ECONNABORTED));
 	assert_false(sock_accept_again(EBADF));
 	assert_false(sock_accept_again(EINVAL));
 }

@@ -216,6 +216,38 @@ def test_a_peer_that_vanishes_is_noticed(sshd):
     os.kill(c.command, signal.SIGKILL)
 
 
+def descriptors_allowed(pid, soft):
+    subprocess.run(['prlimit', '--pid', str(pid), f'--nofile={soft}:'], check=True)
+
+
+def cpu_ticks(pid):
+    fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+@needs_root
+@pytest.mark.parametrize('spare', range(6))
+def test_no_descriptor_left(sshd, spare):
+    """Who connects then waits until there are some again, whichever step fails; the listener neither spins nor fills the log."""
+    server = sshd()
+    pid = server.process.pid
+    soft = re.search(r'Max open files\s+(\d+)', pathlib.Path(f'/proc/{pid}/limits').read_text()).group(1)
+    descriptors_allowed(pid, max(map(int, os.listdir(f'/proc/{pid}/fd'))) + 1 + spare)
+    clients = [subprocess.Popen([*server.arguments(), 'echo in; read a'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(8)]
+    starved = re.compile('Too many open files; new connections wait')
+    server.wait_log(starved.pattern)
+    before, end = cpu_ticks(pid), time.monotonic() + 0.5
+    wait_for(lambda: time.monotonic() > end)
+    assert cpu_ticks(pid) - before < 10
+    assert len(starved.findall(server.text())) <= 8
+    descriptors_allowed(pid, soft)
+    assert [c.stdout.readline() for c in clients] == [b'in\n'] * 8
+    for c in clients:
+        c.communicate(b'x\n', timeout=30)
+    server.wait_log('Connections are accepted again')
+    assert server.process.poll() is None
+
+
 def test_debug_mode_serves_one_connection(bindir, sshd):
     server = sshd()
     server.stop()
