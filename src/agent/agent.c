@@ -1,5 +1,7 @@
 #include "agent/agent.h"
 
+#include <limits.h>
+
 #include "agent/private.h"
 #include "agent/shield.h"
 #include "base/mem.h"
@@ -22,6 +24,7 @@ struct agent {
 	size_t n;
 	uint32_t lifetime;
 	bool locked;
+	unsigned wrong;                                     /* passphrases to unlock, in a row */
 	uint8_t salt[LOCK_SALT], hash[LOCK_HASH];
 };
 
@@ -75,6 +78,11 @@ void agent_conn_clear(struct agent_conn *c)
 size_t agent_count(const struct agent *a)
 {
 	return a->n;
+}
+
+unsigned agent_wrong_unlocks(const struct agent *a)
+{
+	return a->wrong;
 }
 
 void agent_expire(struct agent *a, uint64_t now)
@@ -319,6 +327,9 @@ static bool lock(struct request *q, bool lock_it)
 	} else if (ok && (ok = slice_eq_secret(slice_of(hash, LOCK_HASH), slice_of(a->hash, LOCK_HASH)))) {
 		mem_wipe(a->hash, LOCK_HASH);
 		a->locked = false;
+		a->wrong = 0;
+	} else if (!lock_it && a->wrong < UINT_MAX) {
+		a->wrong++;
 	}
 	mem_wipe(hash, sizeof hash);
 	return ok || err_set(q->t->why, ERR_PASSPHRASE, "wrong passphrase to unlock");

@@ -36,5 +36,6 @@ void agent_expire(struct agent *, uint64_t now);
 uint64_t agent_next_expiry(const struct agent *);          /* UINT64_MAX: none */
 void agent_drop_keys(struct agent *);
 size_t agent_count(const struct agent *);
+unsigned agent_wrong_unlocks(const struct agent *);        /* in a row: the caller slows guessing down */
 
 #endif

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -64,13 +65,27 @@ static void keep_first_line(struct buf *out)
 	}
 }
 
-static bool run_askpass(const char *path, const char *prompt, unsigned flags, struct buf *out, struct err *err)
+static char *askpass_program(struct err *err)
+{
+	const char *name = is_set("SSH_ASKPASS") ? getenv("SSH_ASKPASS") : ASKPASS_DEFAULT;
+	char *path = find_program(name);
+	if (path == NULL)
+		err_set(err, ERR_MISSING, "SSH_ASKPASS names %s, which is not in PATH", text_show(slice_str(name)));
+	return path;
+}
+
+/* *fd: its standard output. */
+static pid_t start(const char *prompt, const char *kind, int *fd, struct err *err)
 {
 	int pipe[2];
-	if (!fd_pipe(pipe, err))
-		return false;
-	if (flags & READPASS_CONFIRM)
-		setenv("SSH_ASKPASS_PROMPT", "confirm", 1);
+	char *path = askpass_program(err);
+	*fd = -1;
+	if (path == NULL || !fd_pipe(pipe, err)) {
+		mem_free(path);
+		return -1;
+	}
+	if (kind)
+		setenv("SSH_ASKPASS_PROMPT", kind, 1);
 	struct proc_spawn how = {
 		.path = path, .argv = (const char *const[]){path, prompt, NULL},
 		.fds = &(struct fd_map){pipe[1], STDOUT_FILENO}, .nfds = 1,
@@ -78,22 +93,56 @@ static bool run_askpass(const char *path, const char *prompt, unsigned flags, st
 	pid_t pid = proc_spawn(&how, NULL, err);
 	unsetenv("SSH_ASKPASS_PROMPT");
 	fd_close(&pipe[1]);
-	bool ok = pid > 0 && fd_read_to_end(pipe[0], out, -1, err);
-	fd_close(&pipe[0]);
-	struct proc_exit end = {0};
-	if (pid > 0 && (proc_wait(pid, true, &end) != PROC_ENDED || end.by_signal || end.code != 0))
-		ok = err_set(err, ERR_DENIED, "%s gave no answer", path);
-	keep_first_line(out);
-	return ok;
+	if (pid > 0)
+		*fd = pipe[0];
+	else
+		fd_close(&pipe[0]);
+	mem_free(path);
+	return pid;
 }
 
 static bool from_askpass(const char *prompt, unsigned flags, struct buf *out, struct err *err)
 {
-	const char *name = is_set("SSH_ASKPASS") ? getenv("SSH_ASKPASS") : ASKPASS_DEFAULT;
-	char *path = find_program(name);
-	bool ok = path ? run_askpass(path, prompt, flags, out, err) : err_set(err, ERR_MISSING, "SSH_ASKPASS names %s, which is not in PATH", text_show(slice_str(name)));
-	mem_free(path);
+	int fd;
+	pid_t pid = start(prompt, flags & READPASS_CONFIRM ? "confirm" : NULL, &fd, err);
+	bool ok = pid > 0 && fd_read_to_end(fd, out, -1, err);
+	fd_close(&fd);
+	struct proc_exit end = {0};
+	if (pid > 0 && (proc_wait(pid, true, &end) != PROC_ENDED || end.by_signal || end.code != 0))
+		ok = err_set(err, ERR_DENIED, "SSH_ASKPASS gave no answer");
+	keep_first_line(out);
 	return ok;
+}
+
+pid_t askpass_start(const char *prompt, const char *kind, int *fd, struct err *err)
+{
+	const char *require = getenv("SSH_ASKPASS_REQUIRE");
+	pid_t pid = -1;
+	*fd = -1;
+	if (require && strcasecmp(require, "never") == 0)
+		err_set(err, ERR_DENIED, "SSH_ASKPASS_REQUIRE says never");
+	else
+		pid = start(prompt, kind, fd, err);
+	if (pid > 0)
+		fd_nonblock(*fd, true);
+	return pid;
+}
+
+bool askpass_end(int *fd, int status, struct buf *out)
+{
+	enum { ANSWER = 1024 };
+	buf_reset(out);
+	struct room room = buf_room(out, out->max < ANSWER ? out->max : ANSWER);
+	ssize_t n = *fd >= 0 ? read(*fd, room.p, room.n) : 0;
+	buf_add(out, n > 0 ? (size_t)n : 0);
+	keep_first_line(out);
+	fd_close(fd);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool askpass_is_yes(const struct buf *out)
+{
+	return out->len == 0 || slice_eq_fold(buf_slice(out), SLICE_LIT("yes"));
 }
 
 static bool has_terminal(void)

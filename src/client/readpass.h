@@ -6,6 +6,8 @@
 #ifndef CLIENT_READPASS_H
 #define CLIENT_READPASS_H
 
+#include <sys/types.h>
+
 #include "base/bytes.h"
 #include "base/err.h"
 
@@ -17,5 +19,14 @@ enum {
 };
 /* out (secret) gets the answer without its line end. prompt is escaped by the caller. */
 bool read_passphrase(const char *prompt, unsigned flags, struct buf *out, struct err *) MUST_CHECK;
+
+/* The same question by SSH_ASKPASS without waiting: the program's pid (reaped by the caller), or -1. kind is what
+ * SSH_ASKPASS_PROMPT says: "confirm" (yes or no), "none" (a notice until it is killed) or NULL. *fd (owned, never blocks)
+ * yields what it writes. SSH_ASKPASS_REQUIRE=never is obeyed. */
+pid_t askpass_start(const char *prompt, const char *kind, int *fd, struct err *) MUST_CHECK;
+/* After its end: status as of wait(2). True: it ended well, and out (secret) has the first line it wrote. */
+bool askpass_end(int *fd, int status, struct buf *out) MUST_CHECK;
+/* A "confirm" was answered with yes: an empty line or "yes". */
+bool askpass_is_yes(const struct buf *out);
 
 #endif

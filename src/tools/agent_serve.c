@@ -1,42 +1,18 @@
-#include "tools/agent.h"
+#include "tools/agent_serve.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "client/readpass.h"
-#include "loop/loop.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/sock.h"
 
 enum { CONNS_MAX = 64, HEAD = 4 };
-
-struct server {
-	struct agent_service *how;
-	struct agent *agent;
-	struct loop *loop;
-	struct loop_fd *listener;
-	struct loop_timer expiry;
-	struct conn *conns;
-	size_t n;
-};
-
-struct conn {
-	struct server *s;
-	struct conn *next;
-	int fd;
-	struct loop_fd *watch;
-	struct buf in, out;
-	struct agent_conn state;
-};
 
 static void close_conn(struct conn *c)
 {
@@ -46,10 +22,12 @@ static void close_conn(struct conn *c)
 		at = &(*at)->next;
 	*at = c->next;
 	s->n--;
+	agent_wait_ends(c);
 	loop_fd_remove(c->watch);
 	fd_close(&c->fd);
 	buf_clear(&c->in);
 	buf_clear(&c->out);
+	buf_clear(&c->prompt);
 	agent_conn_clear(&c->state);
 	mem_free(c);
 	loop_fd_want(s->listener, LOOP_READ);
@@ -75,51 +53,40 @@ static void expire(void *arg)
 	set_timer(s);
 }
 
-/* The same question as OpenSSH's: an empty answer or "yes" with success is a yes. */
-static bool confirm(const char *prompt)
+/* The request at the head of c->in. */
+static struct slice request(const struct conn *c)
 {
-	struct buf answer = BUF_INIT_SECRET(256);
-	struct err err;
-	const char *require = getenv("SSH_ASKPASS_REQUIRE");
-	if (require && strcasecmp(require, "never") == 0)
-		return false;
-	char *before = mem_str(require);
-	setenv("SSH_ASKPASS_REQUIRE", "force", 1);      /* a daemon has no terminal to ask on */
-	bool yes = read_passphrase(prompt, READPASS_CONFIRM, &answer, &err);
-	if (before)
-		setenv("SSH_ASKPASS_REQUIRE", before, 1);
-	else
-		unsetenv("SSH_ASKPASS_REQUIRE");
-	mem_free(before);
-	if (!yes)
-		log_info("use of a key was not confirmed: %s", err.text);
-	yes = yes && (answer.len == 0 || slice_eq_fold(buf_slice(&answer), SLICE_LIT("yes")));
-	buf_clear(&answer);
-	return yes;
+	return slice_of(c->in.p + HEAD, load_u32(c->in.p));
 }
 
-static void answer(struct conn *c, struct slice message)
+static void put_reply(struct conn *c, struct slice reply)
 {
-	struct buf reply = BUF_INIT(AGENT_MESSAGE_MAX), prompt = BUF_INIT(4096);
+	size_t n = HEAD + load_u32(c->in.p);
+	put_string(&c->out, reply);
+	mem_wipe(c->in.p, n);
+	buf_drop(&c->in, n);
+	set_timer(c->s);
+}
+
+/* Answers the request, or leaves it where it is and waits for something first. */
+static void answer(struct conn *c, bool confirmed)
+{
+	struct buf reply = BUF_INIT(AGENT_MESSAGE_MAX);
 	struct err why = {0};
-	struct agent_turn t = {seconds(), clock_wall(), false, c->s->how->fingerprint, &prompt, &why};
-	log_debug("request %u, %zu bytes", message.n ? message.p[0] : 0, message.n);
-	if (agent_handle(c->s->agent, &c->state, message, &t, &reply) == AGENT_CONFIRM) {
-		if (!prompt.bad && confirm(buf_cstr(&prompt))) {
-			t.now = seconds();
-			t.confirmed = true;
-			agent_handle(c->s->agent, &c->state, message, &t, &reply);
-		} else {
-			buf_reset(&reply);
-			put_u8(&reply, AGENT_FAILURE);
-		}
-	}
+	struct slice m = request(c);
+	struct agent_turn t = {seconds(), clock_wall(), confirmed, c->s->how->fingerprint, &c->prompt, &why};
+	log_debug("request %u, %zu bytes", m.p[0], m.n);
+	buf_reset(&c->prompt);
+	enum agent_outcome outcome = agent_handle(c->s->agent, &c->state, m, &t, &reply);
 	if (why.code != ERR_NONE)
 		log_verbose("refused: %s", why.text);
-	put_string(&c->out, buf_slice(&reply));
+	if (m.p[0] == AGENT_UNLOCK)
+		agent_unlock_tried(c->s);
+	if (outcome == AGENT_CONFIRM)
+		agent_wait(c, WAIT_CONFIRM);
+	else
+		put_reply(c, buf_slice(&reply));
 	buf_clear(&reply);
-	buf_clear(&prompt);
-	set_timer(c->s);
 }
 
 /* False: the connection is over. */
@@ -136,7 +103,7 @@ static bool flush(struct conn *c)
 
 static bool take_messages(struct conn *c)
 {
-	while (c->in.len >= HEAD && c->out.len == 0) {
+	while (c->in.len >= HEAD && c->out.len == 0 && c->wait == WAIT_NOTHING) {
 		uint32_t n = load_u32(c->in.p);
 		if (n == 0 || n > AGENT_MESSAGE_MAX) {
 			log_verbose("closed: a message of %u bytes", n);
@@ -144,9 +111,9 @@ static bool take_messages(struct conn *c)
 		}
 		if (c->in.len - HEAD < n)
 			return true;
-		answer(c, slice_of(c->in.p + HEAD, n));
-		mem_wipe(c->in.p, HEAD + n);
-		buf_drop(&c->in, HEAD + n);
+		if (c->in.p[HEAD] == AGENT_UNLOCK && agent_unlock_waits(c))
+			return true;
+		answer(c, false);
 		if (!flush(c))
 			return false;
 	}
@@ -164,18 +131,37 @@ static bool receive(struct conn *c)
 	return take_messages(c);
 }
 
+static void go_on(struct conn *c, bool ok)
+{
+	/* Who waits is only watched for its end, which ends the waiting too. */
+	if (ok)
+		loop_fd_want(c->watch, c->wait != WAIT_NOTHING ? LOOP_HANGUP : c->out.len ? LOOP_WRITE : LOOP_READ);
+	else
+		close_conn(c);
+}
+
 static void on_conn(void *arg, unsigned ready)
 {
 	struct conn *c = arg;
 	bool ok = true;
-	if (c->out.len)
+	if (c->wait != WAIT_NOTHING)
+		ok = (ready & LOOP_HANGUP) == 0;
+	else if (c->out.len)
 		ok = (ready & (LOOP_WRITE | LOOP_HANGUP)) == 0 || (flush(c) && take_messages(c));
 	else if (ready & (LOOP_READ | LOOP_HANGUP))
 		ok = receive(c);
-	if (ok)
-		loop_fd_want(c->watch, c->out.len ? LOOP_WRITE : LOOP_READ);
+	go_on(c, ok);
+}
+
+void agent_waited(struct conn *c, bool yes)
+{
+	uint8_t failure = AGENT_FAILURE;
+	agent_wait_ends(c);
+	if (yes)
+		answer(c, true);
 	else
-		close_conn(c);
+		put_reply(c, slice_of(&failure, 1));
+	go_on(c, flush(c) && take_messages(c));
 }
 
 static void on_listener(void *arg, unsigned ready)
@@ -197,7 +183,7 @@ static void on_listener(void *arg, unsigned ready)
 		return;
 	}
 	struct conn *c = mem_new(sizeof *c);
-	*c = (struct conn){.s = s, .next = s->conns, .fd = fd, .in = BUF_INIT_SECRET(AGENT_MESSAGE_MAX + HEAD), .out = BUF_INIT(AGENT_MESSAGE_MAX + HEAD)};
+	*c = (struct conn){.s = s, .next = s->conns, .fd = fd, .in = BUF_INIT_SECRET(AGENT_MESSAGE_MAX + HEAD), .out = BUF_INIT(AGENT_MESSAGE_MAX + HEAD), .prompt = BUF_INIT(4096)};
 	s->conns = c;
 	c->watch = loop_fd_add(s->loop, fd, LOOP_READ, on_conn, c);
 	if (++s->n >= CONNS_MAX)
@@ -233,6 +219,7 @@ int agent_serve(struct agent_service *how)
 		ok = loop_signal(s.loop, signals[i], on_signal, &s) && ok;
 	signal(SIGPIPE, SIG_IGN);
 	loop_timer_init(&s.expiry, s.loop, expire, &s);
+	agent_waits_init(&s);
 	s.listener = loop_fd_add(s.loop, how->socket.fd, LOOP_READ, on_listener, &s);
 	if (how->parent_fd >= 0)
 		parent = loop_fd_add(s.loop, how->parent_fd, LOOP_READ, on_parent, &s);
@@ -242,6 +229,7 @@ int agent_serve(struct agent_service *how)
 	}
 	while (s.conns)
 		close_conn(s.conns);
+	agent_waits_clear(&s);
 	loop_timer_stop(&s.expiry);
 	loop_fd_remove(s.listener);
 	loop_fd_remove(parent);

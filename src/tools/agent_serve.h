@@ -1,0 +1,58 @@
+/* Inside ssh-agent: connections, and what their requests wait for.
+ *
+ * A request that a human must agree to, or that must wait, stays at the head of its connection's
+ * input; the other connections are served meanwhile. One question is on the screen at a time, in
+ * the order in which they came. When the client goes away its question does too.
+ */
+#ifndef TOOLS_AGENT_SERVE_H
+#define TOOLS_AGENT_SERVE_H
+
+#include "agent/agent.h"
+#include "loop/loop.h"
+#include "tools/agent.h"
+
+enum wait {
+	WAIT_NOTHING,
+	WAIT_CONFIRM,                                       /* for a yes to conn.prompt */
+	WAIT_UNLOCK,                                        /* another wrong passphrase was given a moment ago */
+};
+
+struct server {
+	struct agent_service *how;
+	struct agent *agent;
+	struct loop *loop;
+	struct loop_fd *listener;
+	struct loop_timer expiry, unlock;
+	struct conn *conns;
+	size_t n;
+	struct loop_defer ask;
+	uint64_t turns;                                     /* counts waits, for their order */
+	uint64_t unlock_at;                                 /* ms: no passphrase is tried before */
+	pid_t asking;                                       /* the running askpass, or 0 */
+	int answer;
+	struct conn *asker;                                 /* whom it is for; NULL: gone */
+};
+
+struct conn {
+	struct server *s;
+	struct conn *next;
+	int fd;
+	struct loop_fd *watch;
+	struct buf in, out, prompt;
+	struct agent_conn state;
+	enum wait wait;
+	uint64_t turn;
+};
+
+/* agent_serve.c: the wait is over; the request is answered, yes or not at all. c may be gone afterwards. */
+void agent_waited(struct conn *c, bool yes);
+
+/* agent_wait.c */
+void agent_waits_init(struct server *);
+void agent_waits_clear(struct server *);
+void agent_wait(struct conn *, enum wait);
+void agent_wait_ends(struct conn *);                       /* whatever it waited for */
+void agent_unlock_tried(struct server *);                  /* after a passphrase, right or wrong */
+bool agent_unlock_waits(struct conn *);                    /* true: not yet, and the connection waits */
+
+#endif
