@@ -180,6 +180,17 @@ struct cert *cert_from_line(struct slice line, struct slice *comment, struct err
 	return c;
 }
 
+struct cert *cert_from_text(struct slice text, struct err *err)
+{
+	while (text.n) {
+		struct slice line = slice_trim(slice_line(&text)), rest = line;
+		if (cert_kind_find(slice_word(&rest)))
+			return cert_from_line(line, NULL, err);
+	}
+	err_set(err, ERR_MISSING, "no certificate in it");
+	return NULL;
+}
+
 void cert_free(struct cert *c)
 {
 	if (c == NULL)

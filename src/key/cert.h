@@ -39,6 +39,8 @@ struct cert *cert_from_blob(struct slice blob, struct err *);
 struct key *key_from_any(struct slice blob, struct cert **cert, struct err *);
 /* A line "type base64 [comment]" */
 struct cert *cert_from_line(struct slice line, struct slice *comment, struct err *);
+/* The first certificate of a file "-cert.pub": empty lines, remarks and keys are passed over. ERR_MISSING: there is none. */
+struct cert *cert_from_text(struct slice text, struct err *);
 void cert_free(struct cert *);
 
 /* Options in turn: name and data as it stands there. False at the end; a malformed list was refused before. */

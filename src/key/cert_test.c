@@ -56,6 +56,22 @@ static void fields_of_openssh_s_are_read(void **state)
 	cert_free(c);
 }
 
+static void a_file_may_hold_more_than_the_certificate(void **state)
+{
+	(void)state;
+	struct err err = {0};
+	char *text = mem_fmt("# mine\n\nssh-ed25519 AAAA\n  %s\n", made_by_openssh);
+	struct cert *c = cert_from_text(slice_str(text), &err);
+	assert_non_null(c);
+	assert_int_equal(c->serial, 7);
+	cert_free(c);
+	mem_free(text);
+	assert_null(cert_from_text(SLICE_LIT("ssh-ed25519 AAAA\n"), &err));
+	assert_int_equal(err.code, ERR_MISSING);
+	assert_null(cert_from_text(SLICE_LIT("ssh-ed25519-cert-v01@openssh.com AAAA\n"), &err));
+	assert_int_equal(err.code, ERR_FORMAT);
+}
+
 static struct cert *make(struct cert_request q, struct buf *blob)
 {
 	struct err err = {0};
@@ -256,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_of_openssh_s_are_read),
+		cmocka_unit_test(a_file_may_hold_more_than_the_certificate),
 		cmocka_unit_test(every_type_is_signed_by_every_type),
 		cmocka_unit_test(role_time_and_name_are_checked),
 		cmocka_unit_test(options_become_a_grant),

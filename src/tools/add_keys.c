@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "client/certfile.h"
 #include "client/readpass.h"
 #include "key/keyfile.h"
 #include "sys/clock.h"
@@ -84,33 +85,15 @@ static void say(const struct add *a, const char *what, const char *path, struct 
 	buf_clear(&text);
 }
 
-static struct cert *load_cert(const char *path)
-{
-	char *beside = mem_fmt("%s-cert.pub", path);
-	struct buf text = BUF_INIT(KEYFILE_MAX);
-	struct file_policy policy = {FILE_FOLLOW, 0, KEYFILE_MAX};
-	struct err err = {0};
-	struct cert *cert = NULL;
-	if (file_read(beside, &policy, &text, &err)) {
-		cert = cert_from_line(slice_trim(buf_slice(&text)), NULL, &err);
-		if (cert == NULL)
-			log_error("%s: %s", beside, err.text);
-	} else if (err.code != ERR_MISSING) {
-		log_error("%s", err.text);
-	}
-	buf_clear(&text);
-	mem_free(beside);
-	return cert;
-}
-
 static bool add_cert(struct add *a, const struct key *k, const char *path, struct slice comment, struct err *err)
 {
-	struct cert *cert = load_cert(path);
+	struct err why = {0};
+	struct cert *cert = certfile_beside(path, k, &why);
 	bool ok = true;
+	if (cert == NULL && why.code != ERR_MISSING)
+		log_error("%s", why.text);
 	if (cert == NULL && a->certs_only)
 		ok = err_set(err, ERR_MISSING, "no certificate %s-cert.pub", path);
-	else if (cert && !key_equal(cert->key, k))
-		ok = err_set(err, ERR_FORMAT, "%s-cert.pub is not for the key %s", path, path);
 	else if (cert && (ok = send_key(a, k, cert, comment, err)))
 		say(a, "Certificate added", path, cert->key_id);
 	cert_free(cert);
@@ -156,7 +139,7 @@ static bool remove_file(struct add *a, const char *path, struct err *err)
 {
 	struct buf comment = BUF_INIT(KEYFILE_MAX), blob = BUF_INIT(CERT_MAX);
 	struct key *k = keygen_load_public(path, &comment, err);
-	struct cert *cert = k && !a->plain_only && strcmp(path, "-") != 0 ? load_cert(path) : NULL;
+	struct cert *cert = k && !a->plain_only && strcmp(path, "-") != 0 ? certfile_beside(path, k, &(struct err){0}) : NULL;
 	bool ok = k != NULL;
 	if (ok)
 		key_blob(k, &blob);

@@ -61,6 +61,15 @@ def test_both_adders_see_the_same(ours, tmp_path):
         assert ours.add(*flag).stdout == ours.add(*flag, adder=THEIRS["ssh-add"]).stdout
 
 
+def test_a_certificate_of_another_key_is_not_added(ours, tmp_path):
+    mine, other = key(tmp_path, name="mine"), key(tmp_path, name="other")
+    certify(tmp_path, other)
+    (tmp_path / "other-cert.pub").rename(tmp_path / "mine-cert.pub")
+    said = ours.add(mine).stderr
+    assert "mine-cert.pub is not for the key" in said and said.count("\n") == 2
+    assert len(ours.add("-l").stdout.splitlines()) == 1
+
+
 def test_lock_hides_keys_until_the_passphrase(running, tmp_path):
     askpass = tmp_path / "askpass"
     askpass.write_text("#!/bin/sh\ncat " + str(tmp_path / "answer") + "\n")
