@@ -93,6 +93,7 @@ struct conf_words {
 	struct conf_list list;                              /* unquoted, without the comment */
 };
 bool conf_words_split(struct conf_words *, struct slice raw, struct err *);   /* raw is borrowed, the list is owned */
+bool conf_words_command(struct conf_words *, struct slice command, struct err *);   /* the same for a command: '#' is a character like others */
 void conf_words_clear(struct conf_words *);
 
 /* Sets one keyword where it is not given yet, or adds to it. With conf NULL only the syntax is

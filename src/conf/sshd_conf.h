@@ -77,11 +77,6 @@ static inline void sshd_conf_clear(struct sshd_conf *c)
 {
 	conf_clear(&sshd_table, c);
 }
-/* The server lets nobody in where this is not NULL: see conf_unmet. */
-static inline const struct conf_key *sshd_conf_unmet(const struct sshd_conf *c)
-{
-	return conf_unmet(&sshd_table, c);
-}
 #define SSHD_GIVEN(c, field) conf_given(&sshd_table, (c), offsetof(struct sshd_conf, field))
 
 #endif

@@ -101,8 +101,6 @@ static const char *warning(struct sshd_file *f, const struct conf_key *k, const 
 	f->warned[row / 64] |= bit;
 	if (old)
 		return "is an old keyword without effect; remove the line";
-	if (k->flags & CONF_RESTRICTS)
-		return "is not built yet; where it applies, no one is let in";
 	return "is not built yet; it is ignored";
 }
 

@@ -210,7 +210,6 @@ static void faults_name_their_line(void **state)
 	says("Match Address 10.0.0.1/8\n", "sshd_config line 1: Match: Address needs addresses and networks such as 192.0.2.0/24,!192.0.2.7\n");
 	says("Match LocalPort 0\n", "sshd_config line 1: Match: LocalPort needs a port from 1 to 65535\n");
 	says("Match\n", "sshd_config line 1: Match: a criterion is missing; write \"Match All\" for every connection\n");
-	says("RevokedKeys /x\nRevokedKeys /x\n", "?sshd_config line 1: keyword RevokedKeys is not built yet; where it applies, no one is let in\n");
 	says("UsePrivilegeSeparation sandbox\nProtocol 2\nDebianBanner no\n",
 		"?sshd_config line 1: keyword UsePrivilegeSeparation is an old keyword without effect; remove the line\n");
 	says("Include\n", "sshd_config line 1: Include: a path is missing\n");

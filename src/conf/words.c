@@ -64,7 +64,7 @@ static bool take_word(struct slice *s, struct buf *out)
 	return quote == 0;
 }
 
-bool conf_words_split(struct conf_words *w, struct slice raw, struct err *e)
+static bool split(struct conf_words *w, struct slice raw, bool comments, struct err *e)
 {
 	struct buf word = BUF_INIT(CONF_LINE_MAX + 1);
 	*w = (struct conf_words){.raw = slice_trim(raw)};
@@ -73,7 +73,7 @@ bool conf_words_split(struct conf_words *w, struct slice raw, struct err *e)
 	while (ok) {
 		while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
 			s = slice_from(s, 1);
-		if (s.n == 0 || s.p[0] == '#')
+		if (s.n == 0 || (comments && s.p[0] == '#'))
 			break;
 		buf_reset(&word);
 		if (w->list.n == WORDS_MAX)
@@ -87,6 +87,16 @@ bool conf_words_split(struct conf_words *w, struct slice raw, struct err *e)
 	if (!ok)
 		conf_words_clear(w);
 	return ok;
+}
+
+bool conf_words_split(struct conf_words *w, struct slice raw, struct err *e)
+{
+	return split(w, raw, true, e);
+}
+
+bool conf_words_command(struct conf_words *w, struct slice command, struct err *e)
+{
+	return split(w, command, false, e);
 }
 
 void conf_put_word(struct buf *b, const char *word, enum conf_dump how)

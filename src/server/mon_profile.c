@@ -151,10 +151,7 @@ bool mon_start(struct monitor *m, struct frame *f)
 		return false;
 	log_verbose("Connection from %s port %u on %s port %u", m->peer.addr, m->peer.port, m->peer.laddr, m->peer.lport);
 	proc_title("sshd-session: [accepted]");
-	const struct conf_key *unmet = sshd_conf_unmet(&m->conf);
-	if (unmet)
-		log_error("%s is set but not built yet; nobody may log in until it is taken out", unmet->name);
-	if (m->conf.refuse_connection || unmet) {
+	if (m->conf.refuse_connection) {
 		log_info("administratively prohibited connection from %s port %u", m->peer.addr, m->peer.port);
 		m->exit_code = EXIT_REFUSED;
 		return false;

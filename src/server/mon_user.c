@@ -83,7 +83,7 @@ bool mon_name_user(struct monitor *m, struct slice name)
 	if (name.n > USER_MAX || slice_has_nul(name))
 		return false;
 	l->user = slice_dup(name);
-	l->key.store = l->key.why = BUF_INIT(0);
+	l->key.store = l->key.why = l->key.refused = BUF_INIT(0);
 	look_up(m);
 	if (!mon_resolve(m))
 		return false;

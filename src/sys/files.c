@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -111,6 +112,33 @@ static void to_parent(char *path)
 		memcpy(path, "/", 2);
 	else
 		*slash = 0;
+}
+
+bool file_map(const char *path, const struct file_policy *p, struct slice *out, struct err *e)
+{
+	struct stat st;
+	int fd = file_open(path, p, e);
+	*out = slice_of(NULL, 0);
+	if (fd < 0)
+		return false;
+	bool ok = fstat(fd, &st) == 0;
+	if (ok && S_ISREG(st.st_mode) && st.st_size > 0) {
+		size_t n = (size_t)st.st_size;
+		void *at = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
+		ok = at != MAP_FAILED;
+		if (ok)
+			*out = slice_of(at, n);
+	}
+	if (!ok)
+		err_errno(e, "cannot read %s", path);
+	fd_close(&fd);
+	return ok;
+}
+
+void file_unmap(struct slice s)
+{
+	if (s.n)
+		munmap((void *)(uintptr_t)s.p, s.n);
 }
 
 bool file_strict(int fd, const char *path, uid_t owner, const char *home, struct err *e)

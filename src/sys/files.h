@@ -28,6 +28,10 @@ int file_open(const char *path, const struct file_policy *, struct err *);   /* 
 /* Appends the whole file; ERR_LIMIT past policy.max or out's own. */
 bool file_read(const char *path, const struct file_policy *, struct buf *out, struct err *) MUST_CHECK;
 bool file_read_fd(int fd, const char *name, size_t max, struct buf *out, struct err *) MUST_CHECK;
+/* The whole file in memory, read only, without a copy; judged as by file_open. Who cuts the file meanwhile ends whoever reads on (SIGBUS):
+ * for children that only compute. An empty file is an empty slice. */
+bool file_map(const char *path, const struct file_policy *, struct slice *out, struct err *) MUST_CHECK;
+void file_unmap(struct slice);
 /* StrictModes: the open file and every directory from it up to home (or the root) belong to the user or root and nobody else may
  * write them. err names the bad path. fd may be -1: then the path is judged. */
 bool file_strict(int fd, const char *path, uid_t owner, const char *home, struct err *) MUST_CHECK;

@@ -217,6 +217,31 @@ static void strict_modes_name_the_bad_path(void **state)
 	assert_int_equal(e.code, ERR_MISSING);
 }
 
+static void a_mapped_file_is_what_stands_there(void **state)
+{
+	(void)state;
+	struct file_policy policy = {.flags = FILE_FOLLOW, .max = 100};
+	struct slice s;
+	struct err e;
+	make("map", "contents", 0600);
+	assert_true(file_map(at("map"), &policy, &s, &e));
+	assert_true(slice_eq_str(s, "contents"));
+	file_unmap(s);
+	make("map", "", 0600);
+	assert_true(file_map(at("map"), &policy, &s, &e));
+	assert_int_equal(s.n, 0);
+	file_unmap(s);
+	assert_true(file_map("/dev/null", &policy, &s, &e));
+	assert_int_equal(s.n, 0);
+	assert_false(file_map(at("missing"), &policy, &s, &e));
+	assert_int_equal(e.code, ERR_MISSING);
+	assert_false(file_map("/dev/zero", &policy, &s, &e));
+	policy.max = 3;
+	make("map", "four", 0600);
+	assert_false(file_map(at("map"), &policy, &s, &e));
+	assert_int_equal(e.code, ERR_LIMIT);
+}
+
 static void patterns_find_names_in_order(void **state)
 {
 	(void)state;
@@ -291,6 +316,7 @@ int main(void)
 		cmocka_unit_test(writing_replaces_whole_files_and_keeps_their_mode),
 		cmocka_unit_test(appended_lines_stand_on_their_own),
 		cmocka_unit_test(strict_modes_name_the_bad_path),
+		cmocka_unit_test(a_mapped_file_is_what_stands_there),
 		cmocka_unit_test(patterns_find_names_in_order),
 		cmocka_unit_test(paths_are_joined_and_expanded),
 	};
