@@ -36,6 +36,8 @@ struct client {
 	struct session *session;
 	struct loop_timer deadline;                         /* ConnectTimeout */
 	bool no_guess, logged_in, retry, over, kexed;
+	bool host_is_known;                                 /* known_hosts has some key for the host (hostkey_order) */
+	struct buf host_blob;                               /* the host key that was accepted */
 	uint64_t began;                                     /* of the connection, in the loop's time */
 	int status;                                         /* exit status of the program; -1: not known yet */
 	char over_text[600];
@@ -45,6 +47,9 @@ struct client {
 bool config_load(struct client *, const struct ssh_options *, struct err *) MUST_CHECK;
 bool config_expand(struct client *, struct err *) MUST_CHECK;   /* tokens, ~ and ${} of paths; user and host checked */
 char *config_path(struct client *, const char *keyword, const char *value, struct err *);   /* owned; NULL: error */
+struct token;
+/* With further tokens; owned, NULL: error. */
+char *config_expand_with(struct client *, const char *keyword, const char *value, const struct token *, size_t n, struct err *);
 
 bool config_permits(const struct client *, struct err *) MUST_CHECK;   /* nothing in the configuration forbids to connect */
 void config_show(struct client *, struct buf *);           /* as `ssh -G`, with what user, host and ~ came to */
@@ -55,8 +60,7 @@ bool connect_to(struct client *, struct err *) MUST_CHECK;
 void connect_interleave(struct sock_list *);               /* families take turns (RFC 8305, 4) */
 
 /* hostkey.c */
-void hostkey_order(struct client *, struct buf *names);    /* HostKeyAlgorithms with the types that known_hosts has in front */
-bool hostkey_is_known(struct client *);                    /* some key stands there for the host */
+bool hostkey_order(struct client *, struct buf *names, struct err *) MUST_CHECK;   /* HostKeyAlgorithms with what known_hosts can vouch for in front */
 void hostkey_answer(struct client *, const struct ask_hostkey *, struct answer *);
 
 /* login.c */

@@ -1,6 +1,7 @@
 /* The client's configuration: command line, ~/.ssh/config, the system's file; then tokens. */
 #include "client/client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,10 +20,10 @@
 #include "sys/netif.h"
 #include "sys/process.h"
 
-enum { FILES_MAX = 64, TOKENS = 13 };
+enum { TOKENS = 13, TOKENS_MORE = 8 };
 
 struct tokens {
-	struct token at[TOKENS];
+	struct token at[TOKENS + TOKENS_MORE];
 	char port[8], uid[16], host[256], short_host[256], hash[HASH_MAX * 2 + 1];
 };
 
@@ -61,17 +62,25 @@ static void environment_of(const char *text, struct token_env *env, size_t most)
 	env[n] = (struct token_env){NULL, NULL};
 }
 
-static char *expand(struct client *c, const char *keyword, const char *value, struct err *e)
+char *config_expand_with(struct client *c, const char *keyword, const char *value, const struct token *more, size_t n, struct err *e)
 {
 	const struct conf_key *key = conf_find(&ssh_table, slice_str(keyword));
 	struct tokens t;
 	struct token_env env[17];
+	assert(n <= TOKENS_MORE);
 	fill_tokens(c, &t);
+	for (size_t i = 0; i < n; i++)
+		t.at[TOKENS + i] = more[i];
 	environment_of(value, env, ARRAY_LEN(env));
-	char *out = conf_expand(key, value, t.at, TOKENS, env, e);
+	char *out = conf_expand(key, value, t.at, TOKENS + n, env, e);
 	for (size_t i = 0; env[i].name; i++)
 		mem_free((void *)(uintptr_t)env[i].name);
 	return out;
+}
+
+static char *expand(struct client *c, const char *keyword, const char *value, struct err *e)
+{
+	return config_expand_with(c, keyword, value, NULL, 0, e);
 }
 
 char *config_path(struct client *c, const char *keyword, const char *value, struct err *e)

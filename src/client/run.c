@@ -204,7 +204,7 @@ static struct ssh *make_ssh(struct client *c, const char *host_keys)
 	struct ssh_setup setup = {
 		.role = SSH_CLIENT, .software = software, .user = c->user, .now = loop_now(c->loop),
 		.algs = {f->kex_algorithms, host_keys, f->ciphers, f->ciphers, f->macs, f->macs, comp, comp},
-		.guess = !c->no_guess && hostkey_is_known(c), .no_pipeline = c->no_guess,
+		.guess = !c->no_guess && c->host_is_known, .no_pipeline = c->no_guess,
 		.hostbound = f->pubkey_authentication != CONF_PUBKEY_UNBOUND,
 		.rekey_bytes = f->rekey_limit.bytes, .rekey_ms = f->rekey_limit.seconds * 1000,
 		.keepalive_ms = (uint64_t)f->server_alive_interval * 1000, .keepalive_count = (uint32_t)f->server_alive_count_max,
@@ -234,15 +234,13 @@ static void say_totals(struct client *c)
 	log_debug("Exit status %d", c->status);
 }
 
-static void run_connection(struct client *c)
+static void run_connection(struct client *c, const char *host_keys)
 {
-	struct buf host_keys = BUF_INIT(1 << 16);
-	hostkey_order(c, &host_keys);
 	c->over = c->retry = c->logged_in = false;
 	c->status = -1;
 	c->loop = loop_new();
 	c->began = loop_now(c->loop);
-	c->ssh = make_ssh(c, buf_cstr(&host_keys));
+	c->ssh = make_ssh(c, host_keys);
 	c->login = login_new(c);
 	c->drive = drive_new(c->loop, c->ssh, c->in, c->out, &ops, c);
 	c->session = session_new(c);
@@ -260,11 +258,24 @@ static void run_connection(struct client *c)
 	login_free(c->login);
 	ssh_free(c->ssh);
 	loop_free(c->loop);
-	buf_clear(&host_keys);
 	c->drive = NULL, c->session = NULL, c->login = NULL, c->ssh = NULL;
 	if (c->out != c->in)
 		fd_close(&c->out);
 	fd_close(&c->in);
+}
+
+static bool connect_and_run(struct client *c, struct err *e)
+{
+	struct buf host_keys = BUF_INIT(1 << 16);
+	bool ok = connect_to(c, e);
+	if (ok) {
+		log_debug("Connection established.");
+		ok = hostkey_order(c, &host_keys, e);
+	}
+	if (ok)
+		run_connection(c, buf_cstr(&host_keys));
+	buf_clear(&host_keys);
+	return ok;
 }
 
 static void end_proxy(struct client *c)
@@ -286,13 +297,12 @@ int client_run(struct client *c)
 	}
 	signal(SIGPIPE, SIG_IGN);                           /* a server that resets is reported; a reader that left gets eow */
 	for (int round = 0; round < 2; round++) {
-		if (!connect_to(c, &e)) {
+		bool ran = connect_and_run(c, &e);
+		end_proxy(c);
+		if (!ran) {
 			log_error("ssh: %s", e.text);
 			return 255;
 		}
-		log_debug("Connection established.");
-		run_connection(c);
-		end_proxy(c);
 		if (!c->retry)
 			break;
 		c->no_guess = true;

@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	struct ssh_options o;
 	struct err e = {0};
 	struct buf out = BUF_INIT(1 << 20);
-	struct client c = {.in = -1, .out = -1, .status = -1};
+	struct client c = {.in = -1, .out = -1, .status = -1, .host_blob = BUF_INIT(1 << 18)};
 	if (!proc_clean_start(&e) || !options_parse(&o, argc, argv, &e))
 		return fail(&e);
 	if (!start_log(o.quiet ? LOG_LEVEL_QUIET : o.verbose > 2 ? LOG_LEVEL_DEBUG3 : (enum log_level)(LOG_LEVEL_INFO + (o.verbose ? 1 + o.verbose : 0)), o.to_syslog ? logsink_facility("USER") : 0, &o, &e))
