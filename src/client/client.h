@@ -17,6 +17,7 @@
 
 struct login;
 struct session;
+struct update;
 
 struct client {
 	struct ssh_conf conf;
@@ -34,6 +35,7 @@ struct client {
 	struct sock_addr peer;                              /* len 0 where a proxy connects */
 	struct login *login;
 	struct session *session;
+	struct update *update;                              /* UpdateHostKeys */
 	struct loop_timer deadline;                         /* ConnectTimeout */
 	bool no_guess, logged_in, retry, over, kexed;
 	bool host_is_known;                                 /* known_hosts has some key for the host (hostkey_order) */

@@ -40,7 +40,8 @@ bool hostkey_order(struct client *c, struct buf *names, struct err *e)
 	struct known_texts t;
 	struct buf name = BUF_INIT(1024), types = BUF_INIT(4096), cas = BUF_INIT(4096);
 	known_name(c, &name);
-	const struct known_query q = {.invocation = "ORDER", .name = buf_slice(&name)};
+	const char *plain = c->conf.host_key_alias ? c->conf.host_key_alias : c->host;
+	const struct known_query q = {.invocation = "ORDER", .name = slice_str(plain)};
 	bool ok = known_load(c, &q, &t, e);
 	for (size_t i = 0; ok && i < t.n; i++) {
 		known_hosts_types(buf_slice(&t.at[i].text), buf_slice(&name), KNOWN_PLAIN, &types);

@@ -90,14 +90,6 @@ static void put_other_names(const struct look *l, struct buf *out)
 		put_str(out, "This key is not known by any other names.\n");
 }
 
-/* Keys of other types make a new one suspicious: somebody may hope that we ask for a type that we do not know. */
-static void put_other_types(const struct look *l, struct buf *out)
-{
-	put_str(out, l->found.n ? ",\nbut keys of different type are already known for this host:\n" : ".\n");
-	for (size_t i = 0; i < l->found.n; i++)
-		put_fmt(out, "    %s in %s:%zu\n", l->found.entry[i].word, l->host.at[l->found.entry[i].file].path, l->found.entry[i].line);
-}
-
 /* "yes", "no" or the fingerprint itself; without a fingerprint yes or no alone. */
 static bool ask(struct buf *text, struct slice print)
 {
@@ -124,8 +116,7 @@ bool hostkey_ask(const struct look *l)
 	char host[700];
 	struct buf text = BUF_INIT(1 << 16), print = BUF_INIT(200);
 	hostkey_put_print(l->c, l->key, &print);
-	put_fmt(&text, "The authenticity of host '%s' can't be established", hostkey_host_text(l, host, sizeof host));
-	put_other_types(l, &text);
+	put_fmt(&text, "The authenticity of host '%s' can't be established.\n", hostkey_host_text(l, host, sizeof host));
 	put_fmt(&text, "%s key fingerprint is %s.\n", key_word(l->key), buf_cstr(&print));
 	if (l->c->conf.visual_host_key)
 		put_art(l->c, l->key, &text);
@@ -164,7 +155,7 @@ void hostkey_warn_changed(const struct look *l)
 		log_error("If you know that this is right, remove the old key, then connect again:");
 	for (size_t i = 0; i < l->found.n; i++) {
 		const struct known_entry *k = &l->found.entry[i];
-		if (strcmp(k->type, key_type(l->key)) == 0)
+		if (k->marker == KNOWN_PLAIN)
 			log_error("Offending %s key in %s:%zu", k->word, l->host.at[k->file].path, k->line);
 	}
 	if (l->host.mine && l->found.n)
@@ -177,7 +168,7 @@ void hostkey_warn_changed(const struct look *l)
 static const struct known_entry *address_entry(const struct look *l)
 {
 	for (size_t i = 0; i < l->found_ip.n; i++)
-		if (!l->found_ip.entry[i].same && strcmp(l->found_ip.entry[i].type, key_type(l->key)) == 0)
+		if (!l->found_ip.entry[i].same)
 			return &l->found_ip.entry[i];
 	return NULL;
 }

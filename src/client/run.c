@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "client/session.h"
+#include "client/update.h"
 #include "conf/algs.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -57,7 +58,7 @@ static const char *peer_text(struct client *c)
 
 static void on_over(struct client *c, const struct ssh_event *ev)
 {
-	if (session_draining(c->session))
+	if (update_ends(c->update) || session_draining(c->session))
 		return;                                     /* the command is done; its output is still going out */
 	if (!c->no_guess && ssh_guess_failed(c->ssh)) {
 		log_debug("the peer could not follow our guess of its choices (%s); once more without", text_show(ev->text));
@@ -162,6 +163,7 @@ static void on_kexed(struct client *c)
 static void on_event(void *owner, const struct ssh_event *ev)
 {
 	struct client *c = owner;
+	bool known;
 	if (c->over)
 		return;
 	switch (ev->kind) {
@@ -173,9 +175,11 @@ static void on_event(void *owner, const struct ssh_event *ev)
 	case EV_AUTHED: on_authed(c, ev); break;
 	case EV_OPEN: chan_refuse(c->ssh, ev->chan, OPEN_PROHIBITED, "the client opens the channels here"); break;
 	case EV_GLOBAL:
+		known = update_event(c->update, ev);
 		if (ev->want_reply)
-			ssh_global_reply(c->ssh, false, slice_of(NULL, 0));
+			ssh_global_reply(c->ssh, known, slice_of(NULL, 0));
 		break;
+	case EV_GLOBAL_REPLY: update_event(c->update, ev); break;
 	case EV_OVER: on_over(c, ev); break;
 	default: session_event(c->session, ev); break;
 	}
@@ -244,6 +248,7 @@ static void run_connection(struct client *c, const char *host_keys)
 	c->login = login_new(c);
 	c->drive = drive_new(c->loop, c->ssh, c->in, c->out, &ops, c);
 	c->session = session_new(c);
+	c->update = update_new(c);
 	loop_timer_init(&c->deadline, c->loop, on_deadline, c);
 	if (c->conf.connect_timeout > 0)
 		loop_timer_at(&c->deadline, loop_now(c->loop) + (uint64_t)c->conf.connect_timeout * 1000);
@@ -254,11 +259,12 @@ static void run_connection(struct client *c, const char *host_keys)
 	say_totals(c);
 	loop_timer_stop(&c->deadline);
 	drive_free(c->drive);
+	update_free(c->update);
 	session_free(c->session);
 	login_free(c->login);
 	ssh_free(c->ssh);
 	loop_free(c->loop);
-	c->drive = NULL, c->session = NULL, c->login = NULL, c->ssh = NULL;
+	c->drive = NULL, c->session = NULL, c->update = NULL, c->login = NULL, c->ssh = NULL;
 	if (c->out != c->in)
 		fd_close(&c->out);
 	fd_close(&c->in);

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "client/escape.h"
 #include "client/session.h"
+#include "client/update.h"
 #include "sys/fd.h"
 #include "sys/process.h"
 #include "sys/pty.h"
@@ -204,10 +205,20 @@ void session_free(struct session *s)
 	mem_free(s);
 }
 
+void session_raw(struct session *s, bool on)
+{
+	if (s == NULL || !s->raw)
+		return;
+	if (on)
+		tty_enter_raw(STDIN_FILENO, false);
+	else
+		tty_leave_raw();
+}
+
 static void enter_raw(struct session *s)
 {
-	if (s->pty_asked && isatty(STDIN_FILENO) && !s->c->conf.stdin_null)
-		tty_enter_raw(STDIN_FILENO, false);
+	s->raw = s->pty_asked && isatty(STDIN_FILENO) && !s->c->conf.stdin_null;
+	session_raw(s, true);
 }
 
 static void on_reply(struct session *s, const struct ssh_event *ev)
@@ -278,7 +289,9 @@ void session_closed(struct session *s)
 	tty_leave_raw();
 	if (s->c->tty && s->pty_asked)
 		log_info("Connection to %s closed.", text_show(slice_str(s->c->host)));
-	client_over(s->c, s->status < 0 ? 255 : s->status, "%s", "");
+	int status = s->status < 0 ? 255 : s->status;
+	if (!update_holds(s->c->update, status))
+		client_over(s->c, status, "%s", "");
 }
 
 bool session_draining(const struct session *s)

@@ -10,7 +10,7 @@ struct session {
 	uint32_t chan;
 	int saved[3], null, status;
 	unsigned interrupts, envs;
-	bool open, pty_asked;
+	bool open, pty_asked, raw;
 	bool line_start, escape_seen;                       /* escape.c */
 };
 
@@ -21,6 +21,7 @@ bool session_event(struct session *, const struct ssh_event *);   /* false: not 
 void session_closed(struct session *);
 bool session_draining(const struct session *);              /* the channel is gone, its last bytes wait for our standard output */
 void session_ended(struct session *, bool sink);
+void session_raw(struct session *, bool on);                 /* the terminal's mode around a question; NULL is fine */
 void session_break(struct session *);
 
 #endif

@@ -65,7 +65,7 @@ static const struct conf_key keys[] = {
 	{"VerifyHostKeyDNS", &CT_ENUM, O(verify_host_key_dns), LATER, .flags = CONF_QUIET, .dflt = "no", .choices = choices_yes_no_ask,
 		.help = "Check host keys by SSHFP records."},
 	{"VisualHostKey", &CT_BOOL, O(visual_host_key), BUILT, .dflt = "no", .help = "Show the host key as a picture."},
-	{"UpdateHostKeys", &CT_ENUM, O(update_host_keys), LATER, ANY, .dflt = "yes", .choices = choices_yes_no_ask,
+	{"UpdateHostKeys", &CT_ENUM, O(update_host_keys), BUILT, .dflt = "yes", .choices = choices_yes_no_ask,
 		.help = "Learn further host keys of a known server; yes only where UserKnownHostsFile and VerifyHostKeyDNS are at their defaults."},
 	{"EnableEscapeCommandline", &CT_BOOL, O(enable_escape_commandline), BUILT, .dflt = "no", .help = "Allow the escape ~C."},
 	{"WarnWeakCrypto", &CT_ENUM, O(warn_weak_crypto), BUILT, .dflt = "yes", .choices = choices_weak,

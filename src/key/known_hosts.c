@@ -131,7 +131,7 @@ static void judge(struct known_result *r, unsigned file, const struct known_line
 	bool same = key_equal(theirs, ours);
 	if (l->marker == marker || (l->marker == KNOWN_REVOKED_KEY && same))
 		note(r, file, l, theirs, same);
-	if (r->state == KNOWN_NEW && l->marker == KNOWN_PLAIN && marker == KNOWN_PLAIN && strcmp(key_type(theirs), key_type(ours)) == 0)
+	if (r->state == KNOWN_NEW && l->marker == KNOWN_PLAIN && marker == KNOWN_PLAIN)
 		r->state = KNOWN_CHANGED;
 	key_free(theirs);
 }

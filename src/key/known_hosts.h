@@ -42,9 +42,9 @@ void known_hosts_name(const char *host, unsigned port, struct buf *out);
 
 /* Looking up. One result gathers what several files say: call known_hosts_check once for each text. */
 enum known_state {
-	KNOWN_NEW,              /* no key of this type for this name (entries may list other types) */
+	KNOWN_NEW,              /* no key for this name */
 	KNOWN_MATCH,
-	KNOWN_CHANGED,          /* another key of the same type, and this one nowhere */
+	KNOWN_CHANGED,          /* other keys, of whatever type, and this one nowhere: a new type is what a liar would show */
 	KNOWN_REVOKED,          /* @revoked for this name, or for the CA that signed: wins over everything */
 };
 struct known_entry {

@@ -54,7 +54,7 @@ static void names_find_their_lines(void **state)
 	static const struct { const char *name, *key; enum known_marker marker; enum known_state want; size_t line; } rows[] = {
 		{"plain.example", ED_A, KNOWN_PLAIN, KNOWN_MATCH, 2},
 		{"192.0.2.1", ED_A, KNOWN_PLAIN, KNOWN_MATCH, 2},
-		{"plain.example", EC_A, KNOWN_PLAIN, KNOWN_NEW, 2},
+		{"plain.example", EC_A, KNOWN_PLAIN, KNOWN_CHANGED, 2},
 		{"a.wild.example", ED_A, KNOWN_PLAIN, KNOWN_MATCH, 3},
 		{"not.wild.example", ED_A, KNOWN_PLAIN, KNOWN_NEW, 0},
 		{"wild.example", ED_A, KNOWN_PLAIN, KNOWN_NEW, 0},
