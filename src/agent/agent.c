@@ -364,7 +364,7 @@ static bool extension(struct request *q)
 static bool handle(struct request *q, uint8_t type, enum agent_outcome *outcome)
 {
 	/* A socket that was bound while the agent was locked stays bound afterwards. */
-	if (q->a->locked && type != AGENT_UNLOCK && type != AGENT_EXTENSION && type != AGENT_REQUEST_IDENTITIES)
+	if (q->a->locked && type != AGENT_UNLOCK && type != AGENT_EXTENSION && type != AGENT_REQUEST_IDENTITIES && type != AGENT_OLD_REQUEST)
 		return err_set(q->t->why, ERR_DENIED, "the agent is locked");
 	switch (type) {
 	case AGENT_REQUEST_IDENTITIES: return q->message.n == 1 && list(q);
@@ -379,6 +379,12 @@ static bool handle(struct request *q, uint8_t type, enum agent_outcome *outcome)
 	case AGENT_LOCK: return lock(q, true);
 	case AGENT_UNLOCK: return lock(q, false);
 	case AGENT_EXTENSION: return extension(q);
+	case AGENT_OLD_REMOVE_ALL:                         /* of protocol 1, whose keys no agent holds any more */
+		return q->message.n == 1;
+	case AGENT_OLD_REQUEST:
+		put_u8(q->reply, AGENT_OLD_ANSWER);
+		put_u32(q->reply, 0);
+		return q->message.n == 1;
 	case AGENT_ADD_CARD:
 	case AGENT_ADD_CARD_CONSTRAINED:
 	case AGENT_REMOVE_CARD:

@@ -21,6 +21,9 @@ static const struct field bind_fields[] = {
 const struct msg_desc agent_bind_desc = {"SESSION_BIND", 0, sizeof(struct agent_bind), bind_fields};
 
 static const struct msg_desc rows[] = {
+	{"AGENT_OLD_REQUEST", AGENT_OLD_REQUEST, sizeof(struct agent_empty), empty_fields},
+	{"AGENT_OLD_ANSWER", AGENT_OLD_ANSWER, sizeof(struct agent_identities), identities_fields},
+	{"AGENT_OLD_REMOVE_ALL", AGENT_OLD_REMOVE_ALL, sizeof(struct agent_empty), empty_fields},
 	{"AGENT_FAILURE", AGENT_FAILURE, sizeof(struct agent_empty), empty_fields},
 	{"AGENT_SUCCESS", AGENT_SUCCESS, sizeof(struct agent_empty), empty_fields},
 	{"AGENT_REQUEST_IDENTITIES", AGENT_REQUEST_IDENTITIES, sizeof(struct agent_empty), empty_fields},

@@ -1,5 +1,6 @@
 #include "agent/private.h"
 
+#include "agent/agent_msg.h"
 #include "base/mem.h"
 #include "key/openssh_key.h"
 #include "key/sk.h"
@@ -44,6 +45,34 @@ void agent_put_private(const struct key *k, struct slice cert, struct buf *out)
 		break;
 	}
 	buf_clear(&store);
+}
+
+bool agent_has_limits(const struct agent_limits *l)
+{
+	return l->lifetime || l->confirm || l->dest.n;
+}
+
+void agent_put_limits(const struct agent_limits *l, struct buf *out)
+{
+	if (l->lifetime) {
+		put_u8(out, AGENT_LIFETIME);
+		put_u32(out, l->lifetime);
+	}
+	if (l->confirm)
+		put_u8(out, AGENT_CONFIRM_USE);
+	if (l->dest.n) {
+		put_u8(out, AGENT_CONSTRAIN_EXTENSION);
+		put_cstring(out, AGENT_CONSTRAINT_DEST);
+		put_string(out, l->dest);
+	}
+}
+
+void agent_put_add(const struct key *k, struct slice cert, struct slice comment, const struct agent_limits *l, struct buf *message)
+{
+	put_u8(message, agent_has_limits(l) ? AGENT_ADD_ID_CONSTRAINED : AGENT_ADD_IDENTITY);
+	agent_put_private(k, cert, message);
+	put_string(message, comment);
+	agent_put_limits(l, message);
 }
 
 static bool get_numbers(struct reader *r, enum pk_kind kind, struct pk_parts *p)

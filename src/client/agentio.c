@@ -6,7 +6,7 @@
 #include "sys/fd.h"
 #include "sys/sock.h"
 
-enum { REQUEST_IDENTITIES = 11, IDENTITIES_ANSWER = 12, SIGN_REQUEST = 13, SIGN_RESPONSE = 14, MESSAGE_MAX = 256 << 10, LIST_MS = 10000 };
+enum { REQUEST_IDENTITIES = 11, IDENTITIES_ANSWER = 12, SIGN_REQUEST = 13, SIGN_RESPONSE = 14, SUCCESS = 6, EXTENSION = 27, MESSAGE_MAX = 256 << 10, LIST_MS = 10000 };
 
 bool agentio_open(struct agentio *a, const char *path, struct err *e)
 {
@@ -89,4 +89,26 @@ bool agentio_sign(struct agentio *a, struct slice blob, struct slice data, uint3
 		return false;
 	put_bytes(sig, get_string(&r));
 	return get_end(&r) ? true : err_set(e, ERR_FORMAT, "agent: its signature is broken");
+}
+
+bool agentio_do(struct agentio *a, struct slice message, struct err *e)
+{
+	struct reader r;
+	if (!agentio_ask(a, message, -1, &r, e))
+		return false;
+	return get_u8(&r) == SUCCESS || err_set(e, ERR_DENIED, "agent refused operation");
+}
+
+bool agentio_bind(struct agentio *a, struct slice host_key, struct slice session_id, struct slice signature, bool forwarding, struct err *e)
+{
+	struct buf body = BUF_INIT(MESSAGE_MAX);
+	put_u8(&body, EXTENSION);
+	put_cstring(&body, "session-bind@openssh.com");
+	put_string(&body, host_key);
+	put_string(&body, session_id);
+	put_string(&body, signature);
+	put_bool(&body, forwarding);
+	bool ok = !body.bad && agentio_do(a, buf_slice(&body), e);
+	buf_clear(&body);
+	return ok;
 }

@@ -16,6 +16,11 @@ void agentio_close(struct agentio *);
 /* keys: owned list, mem_free it. */
 bool agentio_list(struct agentio *, struct agent_key **keys, size_t *n, struct err *) MUST_CHECK;
 bool agentio_sign(struct agentio *, struct slice blob, struct slice data, uint32_t flags, struct buf *sig, struct err *) MUST_CHECK;
+/* Tells for which session the socket is used from now on (PROTOCOL.agent of OpenSSH, session-bind@openssh.com). False: the
+ * agent does not know that, or does not believe it. */
+bool agentio_bind(struct agentio *, struct slice host_key, struct slice session_id, struct slice signature, bool forwarding, struct err *) MUST_CHECK;
+/* A whole request that is answered with SUCCESS or not. */
+bool agentio_do(struct agentio *, struct slice message, struct err *) MUST_CHECK;
 /* Any message: r stands at the first byte of the answer, until the next request. ms < 0: for as long as it takes. */
 bool agentio_ask(struct agentio *, struct slice message, int ms, struct reader *r, struct err *) MUST_CHECK;
 

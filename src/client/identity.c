@@ -12,6 +12,16 @@
 #include "key/keyfile.h"
 #include "sys/files.h"
 
+/* So that the agent can hold a key to the hosts that it was added for. Without that it works as before. */
+static void bind_agent(struct client *c, struct agentio *agent)
+{
+	struct slice host_key, signature;
+	struct err e;
+	ssh_session_proof(c->ssh, &host_key, &signature);
+	if (signature.n && !agentio_bind(agent, host_key, ssh_session_id(c->ssh), signature, false, &e))
+		log_debug("the agent does not bind its socket to the session: %s", e.text);
+}
+
 static void open_agent(struct client *c, struct identities *l)
 {
 	const char *from = c->conf.identity_agent;
@@ -27,7 +37,9 @@ static void open_agent(struct client *c, struct identities *l)
 		log_error("IdentityAgent: %s", e.text);
 	if (path && path[0]) {
 		l->has_agent = agentio_open(&l->agent, path, &e);
-		if (!l->has_agent)
+		if (l->has_agent)
+			bind_agent(c, &l->agent);
+		else
 			log_debug("no agent: %s", e.text);
 	}
 	mem_free(path);

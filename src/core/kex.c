@@ -16,7 +16,7 @@ void kex_init(struct ssh *ssh)
 {
 	struct kex *k = &ssh->kex;
 	struct buf *values[] = {&k->my_init, &k->peer_init, &k->client_public, &k->server_public, &k->host_key,
-		&k->group_p, &k->group_g, &k->first_host_key, &k->peer_version, &k->my_version};
+		&k->group_p, &k->group_g, &k->first_host_key, &k->first_signature, &k->peer_version, &k->my_version};
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
 		*values[i] = BUF_INIT(VALUE_MAX);
 	k->shared = BUF_INIT_SECRET(VALUE_MAX);
@@ -41,7 +41,7 @@ void kex_clear(struct ssh *ssh)
 	kex_wipe_exchange(k);
 	box_free(k->next_in);
 	box_free(k->next_out);
-	struct buf *values[] = {&k->host_key, &k->first_host_key, &k->peer_version, &k->my_version, &k->session_id};
+	struct buf *values[] = {&k->host_key, &k->first_host_key, &k->first_signature, &k->peer_version, &k->my_version, &k->session_id};
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
 		buf_clear(values[i]);
 }
@@ -278,6 +278,8 @@ bool kex_reply_common(struct ssh *ssh, const struct msg_kex_reply *m)
 	buf_clear(&t);
 	if (!signature_holds(ssh, m))
 		return false;
+	if (k->count == 0)
+		put_bytes(&k->first_signature, m->signature);
 	check_host_key(ssh);
 	return true;
 }

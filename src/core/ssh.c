@@ -302,6 +302,12 @@ struct slice ssh_session_id(const struct ssh *ssh)
 	return buf_slice(&ssh->kex.session_id);
 }
 
+void ssh_session_proof(const struct ssh *ssh, struct slice *host_key, struct slice *signature)
+{
+	*host_key = buf_slice(&ssh->kex.first_host_key);
+	*signature = buf_slice(&ssh->kex.first_signature);
+}
+
 struct slice ssh_peer_version(const struct ssh *ssh)
 {
 	return buf_slice(&ssh->kex.peer_version);

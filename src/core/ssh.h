@@ -145,6 +145,8 @@ uint32_t chan_count(const struct ssh *);
 struct ssh_names { const char *kex, *host_key, *cipher_cs, *cipher_sc, *mac_cs, *mac_sc, *comp_cs, *comp_sc; };
 const struct ssh_names *ssh_names(const struct ssh *);      /* static rows; "" before the first exchange */
 struct slice ssh_session_id(const struct ssh *);
+/* Client: what proves that the session is the host's: its key's (or certificate's) blob and its signature over the session id. */
+void ssh_session_proof(const struct ssh *, struct slice *host_key, struct slice *signature);
 struct slice ssh_peer_version(const struct ssh *);
 struct slice ssh_peer_sig_algs(const struct ssh *);         /* server-sig-algs; empty: not said */
 bool ssh_peer_has(const struct ssh *, const char *extension);

@@ -79,7 +79,7 @@ struct kex {
 	bool gex_old;
 	uint8_t hash[HASH_MAX];
 	struct buf session_id;
-	struct buf first_host_key;
+	struct buf first_host_key, first_signature;         /* signature: of the client role only */
 	struct box *next_in, *next_out;                     /* made, not in use yet */
 };
 

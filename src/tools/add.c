@@ -22,8 +22,8 @@ static const struct tool_option options[] = {
 	{'d', NULL, false, "remove these keys; - reads public keys from standard input"},
 	{'E', "sha256|md5", false, "hash of fingerprints"},
 	{'e', "pkcs11", true, "remove the keys of a PKCS#11 library"},
-	{'H', "hostkey_file", true, "known_hosts file for -h"},
-	{'h', "destination", true, "use the key towards these hosts only"},
+	{'H', "hostkey_file", false, "known_hosts file for -h"},
+	{'h', "destination", false, "use the key towards these hosts only"},
 	{'K', NULL, true, "add the resident keys of a security key"},
 	{'k', NULL, false, "only plain keys, no certificates"},
 	{'L', NULL, false, "list public keys"},
@@ -48,7 +48,7 @@ const struct tool_option *add_options(size_t *count)
 
 static int usage(void)
 {
-	fputs("usage: ssh-add [-CcDdkLlNqQvXx] [-E hash] [-t life] [file ...]\n"
+	fputs("usage: ssh-add [-CcDdkLlNqQvXx] [-E hash] [-H hostkey_file] [-h destination] [-t life] [file ...]\n"
 	      "       ssh-add -T pubkey ...\n", stderr);
 	return ADD_FAILED;
 }
@@ -60,19 +60,11 @@ int add_fail(const struct add *a, const struct err *err)
 	return ADD_FAILED;
 }
 
-bool add_simple(struct add *a, struct slice message, struct err *err)
-{
-	struct reader r;
-	if (!agentio_ask(&a->agent, message, -1, &r, err))
-		return false;
-	return get_u8(&r) == AGENT_SUCCESS || err_set(err, ERR_DENIED, "agent refused operation");
-}
-
 static int remove_all(struct add *a)
 {
 	struct err err = {0};
 	uint8_t message = AGENT_REMOVE_ALL;
-	if (!add_simple(a, slice_of(&message, 1), &err))
+	if (!agentio_do(&a->agent, slice_of(&message, 1), &err))
 		return add_fail(a, &err);
 	if (!a->quiet)
 		fputs("All identities removed.\n", stderr);
@@ -100,7 +92,7 @@ static int lock(struct add *a, bool lock_it)
 	struct agent_string m = {buf_slice(&pass)};
 	if (ok) {
 		msg_encode(agent_msg_row(lock_it ? AGENT_LOCK : AGENT_UNLOCK), &m, &message);
-		ok = add_simple(a, buf_slice(&message), &err) || err_prefix(&err, "Failed to %slock agent", lock_it ? "" : "un");
+		ok = agentio_do(&a->agent, buf_slice(&message), &err) || err_prefix(&err, "Failed to %slock agent", lock_it ? "" : "un");
 	}
 	buf_clear(&pass);
 	buf_clear(&message);
@@ -167,7 +159,9 @@ static bool take_option(struct add *a, struct flags *f, int letter)
 	case 'X': f->unlock = true; return true;
 	case 'x': f->lock = true; return true;
 	case 'E': case 't': return take_value(a, letter);
-	case 'h': case 'H': case 'K': case 's': case 'e': case 'S':
+	case 'h': LIST_PUSH(a->destinations, a->dest_n, optarg); return true;
+	case 'H': LIST_PUSH(a->known_hosts, a->known_n, optarg); return true;
+	case 'K': case 's': case 'e': case 'S':
 		fprintf(stderr, "%s: -%c is not built yet\n", a->program, letter);
 		return false;
 	default:
@@ -191,7 +185,7 @@ static int run(struct add *a, const struct flags *f, char **rest)
 
 int add_main(int argc, char **argv)
 {
-	struct add a = {.program = "ssh-add", .fingerprint = &hash_sha256, .last_pass = BUF_INIT_SECRET(PASSPHRASE)};
+	struct add a = {.program = "ssh-add", .fingerprint = &hash_sha256, .last_pass = BUF_INIT_SECRET(PASSPHRASE), .dest = BUF_INIT(AGENT_MESSAGE_MAX)};
 	struct flags f = {0};
 	struct err err = {0};
 	const char *path = getenv("SSH_AUTH_SOCK");
@@ -212,8 +206,11 @@ int add_main(int argc, char **argv)
 		fprintf(stderr, "Error connecting to agent: %s\n", err.text);
 		return ADD_NO_AGENT;
 	}
-	int status = run(&a, &f, argv + optind);
+	int status = add_destinations(&a, &err) ? run(&a, &f, argv + optind) : add_fail(&a, &err);
 	agentio_close(&a.agent);
 	buf_clear(&a.last_pass);
+	buf_clear(&a.dest);
+	mem_free(a.destinations);
+	mem_free(a.known_hosts);
 	return status;
 }

@@ -13,17 +13,21 @@ struct add {
 	const struct hash_alg *fingerprint;
 	uint32_t lifetime;                                  /* seconds; 0: for ever */
 	bool confirm, remove, quiet, plain_only, certs_only, keep_expired;
+	char **known_hosts, **destinations;                 /* -H, -h: as given */
+	size_t known_n, dest_n;
+	struct buf dest;                                    /* what -h came to (agent/dest.h) */
 	struct buf last_pass;                               /* the passphrase before is tried first */
 };
 
 int add_main(int argc, char **argv);
 
+/* add_dest.c: fills dest from destinations. */
+bool add_destinations(struct add *, struct err *) MUST_CHECK;
+
 /* add_keys.c */
 int add_files(struct add *, char **paths);                 /* paths end with NULL; none: the default files */
 int add_list(struct add *, bool whole);
 int add_test(struct add *, char **paths);
-/* A request whose answer is SUCCESS or not. */
-bool add_simple(struct add *, struct slice message, struct err *) MUST_CHECK;
 int add_fail(const struct add *, const struct err *);
 
 #endif

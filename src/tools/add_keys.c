@@ -55,20 +55,10 @@ static uint32_t lifetime_of(const struct add *a, const struct cert *cert)
 
 static bool send_key(struct add *a, const struct key *k, const struct cert *cert, struct slice comment, struct err *err)
 {
-	struct buf body = BUF_INIT_SECRET(AGENT_MESSAGE_MAX), message = BUF_INIT_SECRET(AGENT_MESSAGE_MAX);
-	uint32_t lifetime = lifetime_of(a, cert);
-	agent_put_private(k, cert ? buf_slice(&cert->blob) : slice_of(NULL, 0), &body);
-	put_string(&body, comment);
-	if (lifetime) {
-		put_u8(&body, AGENT_LIFETIME);
-		put_u32(&body, lifetime);
-	}
-	if (a->confirm)
-		put_u8(&body, AGENT_CONFIRM_USE);
-	struct agent_rest m = {buf_slice(&body)};
-	msg_encode(agent_msg_row(lifetime || a->confirm ? AGENT_ADD_ID_CONSTRAINED : AGENT_ADD_IDENTITY), &m, &message);
-	bool ok = body.bad || message.bad ? err_set(err, ERR_LIMIT, "the key is too large for an agent") : add_simple(a, buf_slice(&message), err);
-	buf_clear(&body);
+	struct buf message = BUF_INIT_SECRET(AGENT_MESSAGE_MAX);
+	struct agent_limits limits = {lifetime_of(a, cert), a->confirm, buf_slice(&a->dest)};
+	agent_put_add(k, cert ? buf_slice(&cert->blob) : slice_of(NULL, 0), comment, &limits, &message);
+	bool ok = message.bad ? err_set(err, ERR_LIMIT, "the key is too large for an agent") : agentio_do(&a->agent, buf_slice(&message), err);
 	buf_clear(&message);
 	return ok;
 }
@@ -130,7 +120,7 @@ static bool remove_blob(struct add *a, struct slice blob, struct err *err)
 	struct buf message = BUF_INIT(AGENT_MESSAGE_MAX);
 	struct agent_string m = {blob};
 	msg_encode(agent_msg_row(AGENT_REMOVE_IDENTITY), &m, &message);
-	bool ok = add_simple(a, buf_slice(&message), err);
+	bool ok = agentio_do(&a->agent, buf_slice(&message), err);
 	buf_clear(&message);
 	return ok;
 }

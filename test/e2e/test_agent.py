@@ -181,7 +181,7 @@ def test_a_key_with_a_constraint_that_is_not_understood_is_refused(ours, constra
     assert ours.ask(b"\x11" + string(b"ssh-ed25519") + string(pub) + string(b"x" * 32 + pub) + string(b"c")) == b"\x05"
 
 
-@pytest.mark.parametrize("message", [b"", b"\x01", b"\x0b\0", b"\x0d\0\0\0\1", b"\x16\0\0\0\0", b"\x1b" + string(b"x@y"), b"\x14" + string(b"/lib.so") + string(b"")])
+@pytest.mark.parametrize("message", [b"", b"\x07", b"\x01\0", b"\x0b\0", b"\x0d\0\0\0\1", b"\x16\0\0\0\0", b"\x1b" + string(b"x@y"), b"\x14" + string(b"/lib.so") + string(b"")])
 def test_broken_messages_are_refused_and_the_agent_lives(ours, message):
     if message:
         assert ours.ask(message) == b"\x05"

@@ -1,0 +1,125 @@
+"""ssh and its agent: sockets bound to sessions, keys for some hosts only, keys that ssh adds. Each of ours with each of Debian's."""
+import base64
+import os
+import pathlib
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from agent_lab import THEIRS, Agent, exactly, key, string
+from client_lab import ME, add_fixtures, both
+
+server, lab = add_fixtures()
+pytestmark = pytest.mark.skipif(not os.path.exists(THEIRS["ssh-agent"]), reason="Debian's ssh-agent is the oracle")
+
+
+@pytest.fixture(params=["our agent", "their agent"])
+def agent(request, bindir, lab):
+    a = Agent(str(bindir / "ssh-agent") if request.param == "our agent" else THEIRS["ssh-agent"], str(bindir / "ssh-add"), lab.dir)
+    yield a
+    a.end()
+
+
+def authorized(lab, path):
+    with open(lab.server.authorized, "a") as f:
+        f.write(pathlib.Path(f"{path}.pub").read_text())
+    return path
+
+
+def login(lab, agent, which, *options):
+    return lab.ssh("echo yes", which=which, key=False, options=["-o", f"IdentityAgent={agent.path}", "-o", "PreferredAuthentications=publickey", "-v", *options])
+
+
+@both
+@pytest.mark.parametrize("hostbound", ["yes", "unbound"])
+def test_a_key_for_a_host_logs_in_there_and_nowhere_else(lab, agent, which, hostbound):
+    path = authorized(lab, key(lab.dir, name="k"))
+    options = ["-o", f"PubkeyAuthentication={hostbound}"]
+    agent.add("-H", lab.known, "-h", f"{ME}@{lab.name()}", path)
+    r = login(lab, agent, which, *options)
+    assert r.stdout == "yes\n", r.stderr
+    agent.add("-D")
+    # the same host, another user
+    agent.add("-H", lab.known, "-h", f"somebody@{lab.name()}", path)
+    r = login(lab, agent, which, *options)
+    assert r.returncode == 255 and "Permission denied" in r.stderr
+    agent.add("-D")
+    # another host
+    other = key(lab.dir, name="other")
+    (lab.dir / "others").write_text("h.example " + " ".join(pathlib.Path(f"{other}.pub").read_text().split()[:2]) + "\n")
+    agent.add("-H", lab.dir / "others", "-h", "h.example", path)
+    assert "a ed25519" in agent.add("-l").stdout
+    r = login(lab, agent, which, *options)
+    assert r.returncode == 255 and "Permission denied" in r.stderr
+    # a name known by its certificates' CA is no plain key
+    (lab.dir / "ca").write_text(f"@cert-authority {lab.name()} {lab.host_key()}\n")
+    agent.add("-D")
+    agent.add("-H", lab.dir / "ca", "-h", lab.name(), path)
+    r = login(lab, agent, which, *options)
+    assert r.returncode == 255 and "Permission denied" in r.stderr
+
+
+class Recorder:
+    """An agent that says yes and keeps what it was asked."""
+
+    def __init__(self, path):
+        self.path, self.messages = path, []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(5)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            with s:
+                while head := s.recv(4, socket.MSG_WAITALL):
+                    self.messages.append(exactly(s, int.from_bytes(head, "big")))
+                    s.sendall(b"\0\0\0\1\x06")
+
+
+@pytest.fixture
+def recorder(tmp_path):
+    r = Recorder(tmp_path / "recorder")
+    yield r
+    r.listener.close()
+
+
+def test_requests_of_both_adders_are_the_same(bindir, recorder, tmp_path):
+    """With everything that limits a key: byte for byte."""
+    path, hosts = key(tmp_path), [key(tmp_path, name=f"host{i}") for i in range(4)]
+    pub = [" ".join(pathlib.Path(f"{h}.pub").read_text().split()[:2]) for h in hosts]
+    (tmp_path / "known").write_text(f"# hosts\na.example,b.example {pub[0]}\n*.example,!b.example {pub[1]}\n@cert-authority *.example {pub[2]}\n[b.example]:2222 {pub[3]}\n")
+    (tmp_path / "more").write_text(f"a.example {pub[3]}\n@revoked other.example {pub[1]}\n")
+    subprocess.run(["/usr/bin/ssh-keygen", "-q", "-H", "-f", tmp_path / "more"], check=True, capture_output=True)
+    known = ["-H", tmp_path / "known", "-H", tmp_path / "more"]
+    cases = [
+        [path], ["-c", path], ["-t", "1h", path], ["-c", "-t", "90", path], ["-k", path],
+        [*known, "-h", "a.example", path], [*known, "-h", "ann@b.example", "-h", "a.example>b*@b.example", "-c", "-t", "5", path],
+        [*known, "-h", "[b.example]:2222", path], [*known, "-h", "*.example", path],
+        ["-d", path], ["-D"], ["-Q"],
+    ]
+    for case in cases:
+        said = []
+        for program in (bindir / "ssh-add", THEIRS["ssh-add"]):
+            recorder.messages.clear()
+            done = subprocess.run([program, *map(str, case)], env={**os.environ, "SSH_AUTH_SOCK": str(recorder.path)}, capture_output=True, timeout=30, start_new_session=True)
+            messages = [m for m in recorder.messages if m != b"\x09"]      # protocol 1: remove all
+            said.append((case == ["-Q"] or done.returncode, messages))
+        assert said[0][1] and said[0] == said[1], case
+
+
+@pytest.mark.parametrize("text", ["", "a.example>", ">a.example", "ann@a.example>b.example", "a.example>a.example>a.example", "unknown.example", "other.example"])
+def test_destinations_that_make_no_sense_are_refused(bindir, recorder, tmp_path, text):
+    path = key(tmp_path)
+    pub = " ".join(pathlib.Path(f"{path}.pub").read_text().split()[:2])
+    (tmp_path / "known").write_text(f"a.example {pub}\n@revoked other.example {pub}\n")
+    for program in (bindir / "ssh-add", THEIRS["ssh-add"]):
+        done = subprocess.run([program, "-H", tmp_path / "known", "-h", text, path], env={**os.environ, "SSH_AUTH_SOCK": str(recorder.path)}, capture_output=True, timeout=30,
+                              start_new_session=True)
+        assert done.returncode != 0 and done.stderr and not recorder.messages, program
