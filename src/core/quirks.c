@@ -24,6 +24,7 @@ static const struct quirks quirks[] = {
 		"OpenSSH_8.2p1 Ubuntu-4ubuntu0.13", QUIRK_EOW | QUIRK_STRICT | ZERO},
 	{"OpenSSH_7*,OpenSSH_8*", QUIRK_EOW | ZERO},
 	{"OpenSSH_9.0*,OpenSSH_9.1*,OpenSSH_9.2*,OpenSSH_9.3*,OpenSSH_9.4*,OpenSSH_9.5*", QUIRK_EOW | ZERO},
+	{"OpenSSH-keyscan", ZERO},                          /* OpenSSH's ssh-keyscan never has strict kex */
 	{"OpenSSH*", QUIRK_EOW | QUIRK_STRICT | ZERO},      /* strict kex since 9.6 */
 	{"Sun_SSH_1.0*", QUIRK_NO_REKEY},
 	{"Cisco-1.*", QUIRK_OLD_GEX_MAX},

@@ -146,6 +146,7 @@ static void quirks_of_known_peers(void **state)
 		{"OpenSSH_8.9p1 Ubuntu-3ubuntu0.13", QUIRK_EOW | QUIRK_STRICT, 0},
 		{"OpenSSH_8.9p1 Ubuntu-3ubuntu0.1", QUIRK_EOW, QUIRK_STRICT},
 		{"OpenSSH_9.6", QUIRK_STRICT, 0},
+		{"OpenSSH-keyscan", 0, QUIRK_STRICT},
 		{"OpenSSH_7.4", QUIRK_EOW, QUIRK_STRICT | QUIRK_CURVE25519_PAD},
 		{"OpenSSH_6.6.1", QUIRK_CURVE25519_PAD, QUIRK_STRICT},
 		{"dropbear_2022.83", QUIRK_FIRST_CHANNEL_ZERO, QUIRK_STRICT},

@@ -41,7 +41,7 @@ static void print_tool(const char *program, const struct tool_option *o)
 static void print_tools(void)
 {
 	static const struct { const char *name; const struct tool_option *(*rows)(size_t *); } tools[] = {
-		{"ssh-add", add_options}, {"ssh-agent", agent_options},
+		{"ssh-add", add_options}, {"ssh-agent", agent_options}, {"ssh-keyscan", keyscan_options},
 	};
 	struct tool_option one;
 	for (size_t i = 0; keygen_option(i, &one); i++)

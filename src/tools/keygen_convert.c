@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "sys/files.h"
+#include "tools/sshfp.h"
 
 static enum keyfile_format public_format(const struct keygen *k)
 {
@@ -78,35 +79,11 @@ int keygen_import(struct keygen *k)
 	return status;
 }
 
-/* RFC 4255, RFC 6594, RFC 7479. */
-static const struct { enum pk_kind kind; int number; } sshfp_algorithms[] = {
-	{PK_RSA, 1}, {PK_P256, 3}, {PK_P384, 3}, {PK_P521, 3}, {PK_ED25519, 4},
-};
-static const struct { const struct hash_alg *hash; int number; } sshfp_hashes[] = {{&hash_sha1, 1}, {&hash_sha256, 2}};
-
 static void put_records(const struct keygen *k, const struct key *key, const struct hash_alg *only)
 {
-	struct buf blob = BUF_INIT(KEYFILE_MAX), out = BUF_INIT(4096);
-	uint8_t digest[HASH_MAX];
-	int algorithm = 0;
-	for (size_t i = 0; i < ARRAY_LEN(sshfp_algorithms); i++)
-		if (sshfp_algorithms[i].kind == pk_kind(key_pk(key)) && !key_kind(key)->sk)
-			algorithm = sshfp_algorithms[i].number;
-	key_blob(key, &blob);
-	for (size_t i = 0; i < ARRAY_LEN(sshfp_hashes); i++) {
-		const struct hash_alg *h = sshfp_hashes[i].hash;
-		if (only && only != h)
-			continue;
-		hash_once(h, buf_slice(&blob), digest);
-		if (k->generic)
-			put_fmt(&out, "%s IN TYPE44 \\# %zu %02x %02x ", k->zone, h->len + 2, algorithm, sshfp_hashes[i].number);
-		else
-			put_fmt(&out, "%s IN SSHFP %d %d ", k->zone, algorithm, sshfp_hashes[i].number);
-		put_hex(&out, slice_of(digest, h->len));
-		put_str(&out, "\n");
-	}
+	struct buf out = BUF_INIT(4096);
+	sshfp_put(&out, k->zone, key, only, k->generic);
 	fwrite(out.p, 1, out.len, stdout);
-	buf_clear(&blob);
 	buf_clear(&out);
 }
 
@@ -114,7 +91,7 @@ static bool take_hash(const struct keygen *k, const struct hash_alg **only, stru
 {
 	*only = NULL;
 	for (size_t i = 0; i < k->noptions; i++) {
-		*only = strcasecmp(k->option[i], "hashalg=sha1") == 0 ? &hash_sha1 : strcasecmp(k->option[i], "hashalg=sha256") == 0 ? &hash_sha256 : NULL;
+		*only = sshfp_hash_option(k->option[i]);
 		if (*only == NULL)
 			return err_set(err, ERR_USAGE, "Invalid option \"%s\": hashalg=sha1 or hashalg=sha256", text_show(slice_str(k->option[i])));
 	}

@@ -18,6 +18,7 @@ struct tool_option {
 
 const struct tool_option *add_options(size_t *count);
 const struct tool_option *agent_options(size_t *count);
+const struct tool_option *keyscan_options(size_t *count);
 /* The rows of ssh-keygen say more than this: keygen.c. False behind the last. */
 bool keygen_option(size_t i, struct tool_option *out);
 
