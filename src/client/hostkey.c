@@ -341,6 +341,10 @@ static enum outcome consider(struct look *l)
 	bool local = c->peer.len && sock_is_loopback(&c->peer);
 	if (is_revoked(l))
 		return refuse(l, "Host key verification failed: the key is revoked");
+	if (hostkey_in_dns(l)) {
+		l->trusted = true;
+		return ACCEPTED;
+	}
 	if (local && c->conf.no_host_authentication_for_localhost && c->conf.host_key_alias == NULL) {
 		log_debug("Forcing accepting of host key for loopback/localhost.");
 		return ACCEPTED;

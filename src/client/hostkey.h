@@ -14,7 +14,7 @@ struct look {
 	bool by_address;                                    /* CheckHostIP has something to look at */
 	struct known_texts host, ip;
 	struct known_result found, found_ip;
-	bool dns_matches;                                   /* an SSHFP record says the same, but nobody vouches for the record */
+	bool dns_matches;                                   /* an SSHFP record has the key */
 	bool trusted;                                       /* known before, or a human said yes: UpdateHostKeys may go on */
 	struct answer_yes *a;
 };
@@ -27,5 +27,8 @@ bool hostkey_ask_yes(const char *question);                /* yes or no */
 void hostkey_warn_changed(const struct look *);
 void hostkey_warn_spoofing(const struct look *);           /* name and address disagree */
 void hostkey_warn_revoked(const struct look *);
+
+/* hostdns.c: VerifyHostKeyDNS. True: a record that the resolver vouches for has the key, and the user is content with that. */
+bool hostkey_in_dns(struct look *);
 
 #endif

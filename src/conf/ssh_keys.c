@@ -62,7 +62,7 @@ static const struct conf_key keys[] = {
 		.help = "What happens to unknown and to changed host keys."},
 	{"TCPKeepAlive", &CT_BOOL, O(tcp_keep_alive), BUILT, .dflt = "yes", .help = "Use TCP's keepalive."},
 	{"Tunnel", &CT_ENUM, O(tunnel), LATER, .dflt = "no", .choices = choices_tunnel, .help = "Forward a network device."},
-	{"VerifyHostKeyDNS", &CT_ENUM, O(verify_host_key_dns), LATER, .flags = CONF_QUIET, .dflt = "no", .choices = choices_yes_no_ask,
+	{"VerifyHostKeyDNS", &CT_ENUM, O(verify_host_key_dns), BUILT, .dflt = "no", .choices = choices_yes_no_ask,
 		.help = "Check host keys by SSHFP records."},
 	{"VisualHostKey", &CT_BOOL, O(visual_host_key), BUILT, .dflt = "no", .help = "Show the host key as a picture."},
 	{"UpdateHostKeys", &CT_ENUM, O(update_host_keys), BUILT, .dflt = "yes", .choices = choices_yes_no_ask,

@@ -5,27 +5,17 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "key/keyfile.h"
+#include "key/sshfp.h"
 
-static const struct { enum pk_kind kind; int number; } algorithms[] = {
-	{PK_RSA, 1}, {PK_P256, 3}, {PK_P384, 3}, {PK_P521, 3}, {PK_ED25519, 4},
+static const struct { const struct hash_alg *hash; const char *option; } hashes[] = {
+	{&hash_sha1, "hashalg=sha1"}, {&hash_sha256, "hashalg=sha256"},
 };
-static const struct { const struct hash_alg *hash; const char *option; int number; } hashes[] = {
-	{&hash_sha1, "hashalg=sha1", 1}, {&hash_sha256, "hashalg=sha256", 2},
-};
-
-static int number_of(const struct key *key)
-{
-	for (size_t i = 0; i < ARRAY_LEN(algorithms); i++)
-		if (algorithms[i].kind == pk_kind(key_pk(key)) && !key_kind(key)->sk)
-			return algorithms[i].number;
-	return 0;
-}
 
 bool sshfp_put(struct buf *out, const char *zone, const struct key *key, const struct hash_alg *only, bool generic)
 {
 	struct buf blob = BUF_INIT(KEYFILE_MAX);
 	uint8_t digest[HASH_MAX];
-	int number = number_of(key);
+	unsigned number = sshfp_algorithm(key);
 	key_blob(key, &blob);
 	for (size_t i = 0; number && i < ARRAY_LEN(hashes); i++) {
 		const struct hash_alg *h = hashes[i].hash;
@@ -33,9 +23,9 @@ bool sshfp_put(struct buf *out, const char *zone, const struct key *key, const s
 			continue;
 		hash_once(h, buf_slice(&blob), digest);
 		if (generic)
-			put_fmt(out, "%s IN TYPE44 \\# %zu %02x %02x ", zone, h->len + 2, (unsigned)number, (unsigned)hashes[i].number);
+			put_fmt(out, "%s IN TYPE44 \\# %zu %02x %02x ", zone, h->len + 2, number, sshfp_hash_number(h));
 		else
-			put_fmt(out, "%s IN SSHFP %d %d ", zone, number, hashes[i].number);
+			put_fmt(out, "%s IN SSHFP %u %u ", zone, number, sshfp_hash_number(h));
 		put_hex(out, slice_of(digest, h->len));
 		put_str(out, "\n");
 	}
