@@ -106,15 +106,9 @@ def big(size):
     return path, hashlib.sha256(data).hexdigest()
 
 
-def built(name, *command):
-    """The program name, built once for all workers by command with {out} for the result; skips where that is impossible."""
-    if not shutil.which(command[0]):
-        pytest.skip(f'{command[0]} is not installed')
-    return _built(name, command)
-
-
 @functools.cache
-def _built(name, command):
+def built(name, *command):
+    """The program name, built once for all workers by command with {out} for the result. A source is a word that is a file here."""
     folder = BUILD / 'interop'
     folder.mkdir(exist_ok=True)
     out = folder / name
@@ -225,7 +219,7 @@ class Peer:
 
     def shared(self, role, kind):
         mine = ((self.client_names if role == 'client' else self.server_names) or self.names).get(kind, ())
-        return [n for n in known(kind) if n in mine]
+        return [n for n in known(kind) if n in mine and (kind != 'sig' or n in KEY_OF)]
 
     def check(self, role, topic):
         if (role, topic) in self.limits:
@@ -234,6 +228,51 @@ class Peer:
     def available(self):
         """None, or why it cannot be used here."""
         return None
+
+
+class Program(Peer):
+    """A peer that is a library, by a program of ours: PROGRAM names | client WORD=VALUE ... | server WORD=VALUE ...
+
+    names says lines 'kex NAME', 'cipher NAME', or 'client kex NAME' for what is of one role.
+    """
+    source, build, needs = '', (), {}        # build: the command, with {out}; needs: file -> its package
+
+    def available(self):
+        for file, package in self.needs.items():
+            if not (os.path.exists(file) if '/' in file else shutil.which(file)):
+                return f'{package} is not installed'
+
+    def program(self):
+        return built(f'peer_{self.name}', *self.build)
+
+    @functools.cached_property
+    def told(self):
+        if self.available():
+            return []
+        every = [f'{k}={n}' for k in ('kex', 'sig', 'cipher', 'mac') for n in known(k)]     # for those that can only say yes or no
+        return [line.split() for line in run([self.program(), 'names', *every]).out.decode().splitlines()]
+
+    def of_role(self, role):
+        names = {}
+        for *roles, kind, name in self.told:
+            if role in (roles or [role]):
+                names.setdefault(kind, []).append(name)
+        return names
+
+    client_names = property(lambda self: self.of_role('client'))
+    server_names = property(lambda self: self.of_role('server'))
+
+    def client(self, job):
+        return run([self.program(), 'client', *job.words()], input=job.input)
+
+    def server_words(self, busy):
+        return {'rekey': 1 << 20} if busy and 'rekey' in self.server_can else {}
+
+    def serve(self, account, busy=False):
+        words = [f'hostkey={host_key(k)}' for k in self.server_keys] + [f'authorized={cellar()}/authorized_keys']
+        words += [f'{k}={",".join(v)}' for k in ('kex', 'cipher', 'mac') if (v := self.shared('server', k))]
+        words += [f'{k}={v}' for k, v in self.server_words(busy).items()]
+        return program_service([self.program(), 'server', *words], f'{self.name}{busy:d}')
 
 
 class Client:
@@ -247,7 +286,7 @@ class Client:
 
     def words(self):
         """As key=value words for helper programs."""
-        w = {'port': self.server.port, 'user': self.server.login, 'command': self.command, 'sessions': self.sessions, 'rekey': self.rekey,
+        w = {'port': self.server.port, 'user': self.server.login, 'command': self.command or '', 'sessions': self.sessions, 'rekey': self.rekey,
              'pty': int(self.pty), 'zlib': int(self.zlib), 'hosts': self.server.hosts, 'kex': self.kex or '', 'sig': self.sig or '',
              'cipher': self.cipher or '', 'mac': self.mac or '', 'window': (self.window or (0, 0))[0], 'packet': (self.window or (0, 0))[1]}
         if self.password is None:
