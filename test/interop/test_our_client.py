@@ -9,7 +9,7 @@ from peers import PEERS
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'e2e'))
 from client_lab import Terminal
 
-SERVERS = [p for p in PEERS.values() if hasattr(p, 'serve')]
+SERVERS = [p for p in PEERS.values() if getattr(p, 'serve', None)]
 
 
 def each(kind):

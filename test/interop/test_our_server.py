@@ -4,7 +4,7 @@ import pytest
 from lab import KEY_OF, KEYS, Client, big, cellar, chosen, host_key, known_hosts, same
 from peers import PEERS
 
-CLIENTS = [p for p in PEERS.values() if hasattr(p, 'client')]
+CLIENTS = [p for p in PEERS.values() if getattr(p, 'client', None)]
 
 
 def each(kind):
