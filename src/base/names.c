@@ -24,19 +24,24 @@ bool names_has_str(struct slice list, const char *name)
 	return names_has(list, slice_str(name));
 }
 
-bool names_valid(struct slice list)
+bool names_readable(struct slice list)
 {
 	size_t length = 0;
 	for (size_t i = 0; i < list.n; i++) {
-		if (list.p[i] == ',') {
-			if (length == 0)
-				return false;
+		if (list.p[i] == ',')
 			length = 0;
-		} else if (list.p[i] <= 0x20 || list.p[i] >= 0x7f || ++length > 64) {
+		else if (list.p[i] <= 0x20 || list.p[i] >= 0x7f || ++length > 64)
 			return false;
-		}
 	}
-	return list.n == 0 || length > 0;
+	return true;
+}
+
+bool names_valid(struct slice list)
+{
+	for (size_t i = 0; i < list.n; i++)
+		if (list.p[i] == ',' && (i == 0 || i + 1 == list.n || list.p[i - 1] == ','))
+			return false;
+	return names_readable(list);
 }
 
 struct slice names_common(struct slice client, struct slice server)

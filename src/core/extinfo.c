@@ -38,7 +38,7 @@ void extinfo_send(struct ssh *ssh)
 static void take_entry(struct ssh *ssh, struct slice name, struct slice value)
 {
 	struct extensions *x = &ssh->ext;
-	if (slice_eq_str(name, "server-sig-algs") && ssh->role == SSH_CLIENT && names_valid(value)) {
+	if (slice_eq_str(name, "server-sig-algs") && ssh->role == SSH_CLIENT && names_readable(value)) {
 		buf_reset(&x->sig_algs);
 		put_bytes(&x->sig_algs, value);
 	}

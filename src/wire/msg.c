@@ -17,7 +17,7 @@ static bool get_field(struct reader *r, enum field_type type, void *at)
 	case FIELD_STRING:
 	case FIELD_TEXT:
 	case FIELD_SECRET: *s = get_string(r); break;
-	case FIELD_NAMES: *s = get_string(r); return names_valid(*s);
+	case FIELD_NAMES: *s = get_string(r); return names_readable(*s);
 	case FIELD_MPINT: *s = get_mpint(r); break;
 	case FIELD_COOKIE: *s = get_bytes(r, 16); break;
 	case FIELD_REST:

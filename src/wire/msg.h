@@ -19,7 +19,7 @@ enum field_type {
 	FIELD_U64,         /* uint64_t */
 	FIELD_STRING,      /* struct slice */
 	FIELD_TEXT,        /* struct slice: a string that is printed as text */
-	FIELD_NAMES,       /* struct slice: a name-list, checked by names_valid */
+	FIELD_NAMES,       /* struct slice: a name-list, checked by names_readable */
 	FIELD_MPINT,       /* struct slice: magnitude */
 	FIELD_SECRET,      /* struct slice: a string never printed */
 	FIELD_COOKIE,      /* struct slice of 16 raw bytes */

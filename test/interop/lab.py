@@ -55,7 +55,7 @@ class Done:
         return f'status {self.status}, out {self.out[-2000:]!r}, err {self.err[-4000:].decode(errors="replace")}'
 
 
-def run(argv, *, input=b'', timeout=60, env=None, **more):
+def run(argv, *, input=b'', timeout=20, env=None, **more):
     done = subprocess.run([str(a) for a in argv], input=input, capture_output=True, timeout=timeout, env={**os.environ, **(env or {})}, **more)
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -235,7 +235,7 @@ class Program(Peer):
 
     names says lines 'kex NAME', 'cipher NAME', or 'client kex NAME' for what is of one role.
     """
-    source, build, needs = '', (), {}        # build: the command, with {out}; needs: file -> its package
+    build, needs, host_kinds = (), {}, tuple(KEYS)     # build: the command, with {out}; needs: file -> its package
 
     def available(self):
         for file, package in self.needs.items():
@@ -269,7 +269,7 @@ class Program(Peer):
         return {'rekey': 1 << 20} if busy and 'rekey' in self.server_can else {}
 
     def serve(self, account, busy=False):
-        words = [f'hostkey={host_key(k)}' for k in self.server_keys] + [f'authorized={cellar()}/authorized_keys']
+        words = [f'hostkey={host_key(k)}' for k in self.host_kinds] + [f'authorized={cellar()}/authorized_keys']
         words += [f'{k}={",".join(v)}' for k in ('kex', 'cipher', 'mac') if (v := self.shared('server', k))]
         words += [f'{k}={v}' for k, v in self.server_words(busy).items()]
         return program_service([self.program(), 'server', *words], f'{self.name}{busy:d}')
