@@ -41,7 +41,7 @@ void auth_begin(struct ssh *ssh)
 		return;
 	packet_send(ssh, &desc_service_request, &(struct msg_service){SLICE_LIT("ssh-userauth")});
 	ssh->asked_at = ssh->now;
-	ssh->auth->ask_due = !ssh->setup.no_pipeline;
+	ssh->auth->ask_due = !(ssh->setup.no_pipeline || ssh->quirks & QUIRK_NO_PIPELINE);
 }
 
 void auth_answered(struct ssh *ssh, const struct answer *answer)

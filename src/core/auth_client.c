@@ -39,7 +39,7 @@ bool on_service_accept(struct ssh *ssh, struct slice payload)
 	ssh->phase = PHASE_AUTH;
 	ssh->rtt = ssh->now - ssh->asked_at;
 	a->accepted = true;
-	a->ask_due = a->ask_due || a->waiting || ssh->setup.no_pipeline;
+	a->ask_due = a->ask_due || a->waiting || ssh->setup.no_pipeline || ssh->quirks & QUIRK_NO_PIPELINE;
 	a->waiting = false;
 	return true;
 }

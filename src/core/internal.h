@@ -100,6 +100,7 @@ enum {
 	QUIRK_CURVE25519_PAD = 1 << 4,                      /* drops a zero byte of the secret now and then */
 	QUIRK_EOW = 1 << 5, QUIRK_DEBUG_BROKEN = 1 << 6, QUIRK_PROBE = 1 << 7, QUIRK_SCANNER = 1 << 8,
 	QUIRK_STRICT = 1 << 9,                              /* known to have strict kex */
+	QUIRK_NO_PIPELINE = 1 << 11,                        /* a server that gets stuck when the login comes along with NEWKEYS */
 	QUIRK_REKEY_DATA = 1 << 10,                         /* sends data between its KEXINIT and its NEWKEYS */
 };
 unsigned quirks_find(struct slice software);

@@ -226,6 +226,26 @@ static void a_client_with_the_padding_bug_gets_another_method(void **state)
 	pair_free(p);
 }
 
+static bool login_was_sent_ahead(const char *software)
+{
+	struct pair_setup setup = {.ssh[0].trace = LOG_LEVEL_DEBUG3, .ssh[1].software = software};
+	struct pair *p = pair_new(&setup);
+	assert_true(pair_login(p));
+	struct slice log = buf_slice(&p->side[0].log);
+	const uint8_t *sent = memmem(log.p, log.n, "send packet: USERAUTH_REQUEST", 29), *got = memmem(log.p, log.n, "receive packet: SERVICE_ACCEPT", 30);
+	assert_true(sent && got);
+	bool ahead = sent < got;
+	pair_free(p);
+	return ahead;
+}
+
+static void a_server_that_would_get_stuck_gets_the_login_later(void **state)
+{
+	(void)state;
+	assert_true(login_was_sent_ahead("OpenSSH_9.2p1"));
+	assert_false(login_was_sent_ahead("libssh_0.10.6"));
+}
+
 /* A packet before KEXINIT, with numbers that strict kex would reset (CVE-2023-48795). */
 static void strict_kex_wants_kexinit_first(void **state)
 {
@@ -444,6 +464,7 @@ int main(void)
 		cmocka_unit_test(without_strict_kex_the_client_refuses_a_prone_cipher_and_may_try_again),
 		cmocka_unit_test(prone_choices),
 		cmocka_unit_test(a_client_with_the_padding_bug_gets_another_method),
+		cmocka_unit_test(a_server_that_would_get_stuck_gets_the_login_later),
 		cmocka_unit_test(strict_kex_wants_kexinit_first),
 		cmocka_unit_test(a_refused_host_key_ends_it_without_another_try),
 		cmocka_unit_test(a_wrong_signature_is_seen),

@@ -37,6 +37,8 @@ static const struct quirks quirks[] = {
 	{"WinSCP_release_4*,WinSCP_release_5.0*,WinSCP_release_5.1*,WinSCP_release_5.5*,WinSCP_release_5.6*,"
 		"WinSCP_release_5.7,WinSCP_release_5.7.1,WinSCP_release_5.7.2,WinSCP_release_5.7.3,WinSCP_release_5.7.4",
 		QUIRK_OLD_GEX},
+	/* Its ssh_handle_key_exchange waits on when it sees the client logged in already. */
+	{"libssh_*,libssh-*", QUIRK_NO_PIPELINE},
 	{"AsyncSSH_2.10.1,AsyncSSH_2.14.1,AsyncSSH_2.14.2", QUIRK_REKEY_DATA},   /* 2.10.1 with Debian's patch; ronf/asyncssh#662 */
 	{"Twisted*,3.0.*", QUIRK_DEBUG_BROKEN},
 	{"SSH_Version_Mapper*", QUIRK_SCANNER},

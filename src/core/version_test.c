@@ -153,6 +153,8 @@ static void quirks_of_known_peers(void **state)
 		{"PuTTY_Release_0.64", QUIRK_OLD_GEX, QUIRK_STRICT},
 		{"PuTTY_Release_0.83", QUIRK_STRICT, QUIRK_OLD_GEX},
 		{"Sun_SSH_1.0.1", QUIRK_NO_REKEY, 0},
+		{"libssh_0.10.6", QUIRK_NO_PIPELINE, QUIRK_STRICT},
+		{"libssh2_1.10.0", 0, ~0u},
 		{"AsyncSSH_2.14.2", QUIRK_REKEY_DATA, QUIRK_STRICT},
 		{"AsyncSSH_2.15.0", 0, QUIRK_REKEY_DATA},
 		{"unheard_of", 0, ~0u},

@@ -270,7 +270,7 @@ class Program(Peer):
 
     def serve(self, account, busy=False):
         words = [f'hostkey={host_key(k)}' for k in self.host_kinds] + [f'authorized={cellar()}/authorized_keys']
-        words += [f'{k}={",".join(v)}' for k in ('kex', 'cipher', 'mac') if (v := self.shared('server', k))]
+        words += [f'{k}={",".join(v)}' for k in ('kex', 'sig', 'cipher', 'mac') if (v := self.shared('server', k))]
         words += [f'{k}={v}' for k, v in self.server_words(busy).items()]
         return program_service([self.program(), 'server', *words], f'{self.name}{busy:d}')
 

@@ -464,9 +464,9 @@ static void pump(struct host *h)
 static void connection(struct host *h)
 {
 	ssh_event e = ssh_event_new();
+	ssh_set_message_callback(h->ssh, on_message, h);        /* first: the next messages may lie behind the client's NEWKEYS */
 	if (ssh_handle_key_exchange(h->ssh) != SSH_OK)
 		fail(h->ssh, "key exchange");
-	ssh_set_message_callback(h->ssh, on_message, h);
 	ssh_event_add_session(e, h->ssh);
 	while (!h->started)
 		if (ssh_event_dopoll(e, -1) == SSH_ERROR)
