@@ -52,7 +52,7 @@ class Done:
         self.status, self.out, self.err = status, out, err
 
     def __repr__(self):
-        return f'status {self.status}, out {self.out[-2000:]!r}, err {self.err[-4000:].decode(errors="replace")}'
+        return f'status {self.status}, out {self.out[-300:]!r}, err {self.err[-4000:].decode(errors="replace")}'
 
 
 def run(argv, *, input=b'', timeout=20, env=None, **more):

@@ -15,4 +15,4 @@ def load(name):
         return absent
 
 
-PEERS = {p.name: p for p in map(load, ('OpenSSH', 'Dropbear', 'PuTTY', 'Paramiko', 'AsyncSSH', 'Go', 'LibSSH2', 'LibSSH'))}
+PEERS = {p.name: p for p in map(load, ('OpenSSH', 'Dropbear', 'PuTTY', 'Paramiko', 'AsyncSSH', 'Go', 'LibSSH2', 'LibSSH', 'Conch'))}
