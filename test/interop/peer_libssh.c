@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -439,17 +440,17 @@ static bool from_command(struct host *h, int *fd, bool is_error)
 	return true;
 }
 
-static void pump(struct host *h)
+static void pump(struct host *h, ssh_event e)
 {
 	struct bytes rest = {0};
 	int status;
 	while (h->from >= 0 || h->errors >= 0) {
-		struct pollfd p[] = {{ssh_get_fd(h->ssh), POLLIN, 0}, {h->from, POLLIN, 0}, {h->errors, POLLIN, 0}, {rest.sent < rest.n ? h->to : -1, POLLOUT, 0}};
+		if (ssh_event_dopoll(e, 0) == SSH_ERROR)     /* takes what came: the window may have grown */
+			exit(1);
 		bool moved = to_command(h, &rest);
 		moved |= from_command(h, &h->from, false);
 		moved |= from_command(h, &h->errors, true);
-		if (!ssh_is_connected(h->ssh))
-			exit(1);
+		struct pollfd p[] = {{ssh_get_fd(h->ssh), POLLIN, 0}, {h->from, POLLIN, 0}, {h->errors, POLLIN, 0}, {rest.sent < rest.n ? h->to : -1, POLLOUT, 0}};
 		if (ssh_channel_window_size(h->channel) == 0)
 			p[1].fd = p[2].fd = -1;
 		if (!moved)
@@ -471,10 +472,9 @@ static void connection(struct host *h)
 	while (!h->started)
 		if (ssh_event_dopoll(e, -1) == SSH_ERROR)
 			exit(1);
-	ssh_event_remove_session(e, h->ssh);
-	pump(h);
-	while (ssh_is_connected(h->ssh) && ssh_channel_poll_timeout(h->channel, 1000, 0) == 0)
-		;                                    /* until the client has gone */
+	pump(h, e);
+	while (ssh_is_connected(h->ssh) && ssh_event_dopoll(e, -1) != SSH_ERROR)
+		;                                    /* until the client has gone: a reset would take what it has not read yet */
 	exit(0);
 }
 
@@ -515,6 +515,7 @@ static int server(char **words)
 			close(c);
 			continue;
 		}
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		signal(SIGCHLD, SIG_DFL);
 		signal(SIGPIPE, SIG_IGN);
 		struct host h = {.words = words, .ssh = ssh_new(), .to = -1, .from = -1, .errors = -1};
