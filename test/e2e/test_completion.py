@@ -122,6 +122,11 @@ LINES = [
     ("ssh-keygen -Y check", "ssh-keygen -Y check-novalidate "),
     ("ssh-keygen -lf id_f", "ssh-keygen -lf id_file.pub "),
     ("ssh-keygen -R port", "ssh-keygen -R ported.example.org "),
+    ("ssh-copy-id -i id_f", "ssh-copy-id -i id_file.pub "),
+    ("ssh-copy-id -f me@port", "ssh-copy-id -f me@ported.example.org "),
+    ("ssh-keyscan -O hashalg=sha2", "ssh-keyscan -O hashalg=sha256 "),
+    ("ssh-keyscan -t rsa,ed", "ssh-keyscan -t rsa,ed25519 "),
+    ("ssh-keyscan eq", "ssh-keyscan equals "),
     ("ssh-add -E md", "ssh-add -E md5 "),
     ("ssh-add id_f", "ssh-add id_file.pub "),
     ("sshd -o PermitRootLogin=proh", "sshd -o PermitRootLogin=prohibit-password "),
@@ -150,11 +155,13 @@ def bash_list(scripts, env, home, line, program="ssh"):
 
 def letters(bindir, program, state="built"):
     rows = [line.split("\t") for line in subprocess.run([bindir / "hawser-tables"], capture_output=True, text=True, check=True).stdout.splitlines()]
+    if program == "ssh-copy-id":
+        return ["-F", "-f", "-h", "-i", "-n", "-o", "-p", "-s", "-t", "-x"]
     return sorted(r[1] for r in rows if r[0] == program and r[2] == state and r[1] not in ("-1", "-2"))
 
 
 @needs("bash")
-@pytest.mark.parametrize("program", ["ssh", "sshd", "ssh-keygen", "ssh-add", "ssh-agent"])
+@pytest.mark.parametrize("program", ["ssh", "sshd", "ssh-keygen", "ssh-add", "ssh-agent", "ssh-keyscan", "ssh-copy-id"])
 def test_bash_offers_the_options_that_are_built(scripts, env, home, bindir, program):
     assert sorted(bash_list(scripts, env, home, f"{program} -", program)) == letters(bindir, program)
 
