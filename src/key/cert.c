@@ -291,14 +291,11 @@ void cert_put_option(struct buf *out, const char *name, struct slice value)
 	buf_clear(&data);
 }
 
-bool cert_sign(const struct cert_request *q, const struct key *ca, const struct key_alg *alg, struct buf *blob, struct err *err)
+void cert_put_covered(const struct cert_request *q, struct slice ca_blob, struct buf *blob)
 {
 	uint8_t nonce[NONCE];
-	struct buf type = BUF_INIT(100), ca_blob = BUF_INIT(CERT_MAX), sig = BUF_INIT(CERT_MAX);
-	cert_type_name(key_kind_find(slice_str(key_type(q->key))), &type);
 	random_bytes(nonce, sizeof nonce);
-	key_blob(ca, &ca_blob);
-	put_string(blob, buf_slice(&type));
+	put_cstring(blob, key_kind(q->key)->cert);
 	put_string(blob, slice_of(nonce, sizeof nonce));
 	key_put_public(q->key, blob);
 	put_u64(blob, q->serial);
@@ -310,12 +307,18 @@ bool cert_sign(const struct cert_request *q, const struct key *ca, const struct 
 	put_string(blob, q->critical);
 	put_string(blob, q->extensions);
 	put_string(blob, slice_of(NULL, 0));
-	put_string(blob, buf_slice(&ca_blob));
+	put_string(blob, ca_blob);
+}
+
+bool cert_sign(const struct cert_request *q, const struct key *ca, const struct key_alg *alg, struct buf *blob, struct err *err)
+{
+	struct buf ca_blob = BUF_INIT(CERT_MAX), sig = BUF_INIT(CERT_MAX);
+	key_blob(ca, &ca_blob);
+	cert_put_covered(q, buf_slice(&ca_blob), blob);
 	bool ok = key_sign(ca, alg, buf_slice(blob), &sig, err);
 	put_string(blob, buf_slice(&sig));
 	if (ok && blob->bad)
 		ok = err_set(err, ERR_LIMIT, "the certificate would be larger than %d bytes", CERT_MAX);
-	buf_clear(&type);
 	buf_clear(&ca_blob);
 	buf_clear(&sig);
 	return ok;

@@ -61,6 +61,9 @@ struct cert_request {
 	uint64_t serial, after, before;
 	struct slice key_id, principals, critical, extensions;
 };
+/* For a CA whose key is elsewhere (agent, token): the bytes that it signs. With the signature behind them, as a string, they
+ * are the certificate. */
+void cert_put_covered(const struct cert_request *, struct slice ca_blob, struct buf *);
 bool cert_sign(const struct cert_request *, const struct key *ca, const struct key_alg *, struct buf *blob, struct err *) MUST_CHECK;
 void cert_put_option(struct buf *, const char *name, struct slice value);   /* value.p == NULL: a flag */
 

@@ -79,7 +79,7 @@ void sshsig_free(struct sshsig *s)
 	mem_free(s);
 }
 
-static void put_signed(struct buf *out, struct slice space, const struct hash_alg *hash, struct slice digest)
+void sshsig_put_covered(struct slice space, const struct hash_alg *hash, struct slice digest, struct buf *out)
 {
 	put_str(out, MAGIC);
 	put_string(out, space);
@@ -98,7 +98,7 @@ enum verdict sshsig_verify(const struct sshsig *s, struct slice space, struct sl
 		err_set(err, ERR_DENIED, "namespace does not match");
 		return v;
 	}
-	put_signed(&data, space, s->hash, digest);
+	sshsig_put_covered(space, s->hash, digest, &data);
 	struct sk_flags flags;                          /* whether it was touched is the business of whoever gives it a meaning */
 	if (alg && alg->hash != &hash_sha1 && !data.bad)
 		v = key_verify_sk(s->key, alg, buf_slice(&data), s->signature, &flags);
@@ -108,31 +108,45 @@ enum verdict sshsig_verify(const struct sshsig *s, struct slice space, struct sl
 	return v;
 }
 
-bool sshsig_make(const struct key *k, struct slice signer, const struct hash_alg *hash, struct slice space, struct slice digest, struct buf *text, struct err *err)
+const struct key_alg *sshsig_alg(const struct key *k, const struct hash_alg *hash, struct slice space, struct err *err)
 {
 	size_t n, i = 0;
 	const struct key_alg *algs = key_alg_list(&n);
 	while (i < n && strcmp(algs[i].type, key_type(k)) != 0)     /* the first is the strongest: rsa-sha2-512 */
 		i++;
-	if (space.n == 0 || space.n > SSHSIG_NAMESPACE_MAX || !hash_is_right(hash) || i == n)
-		return err_set(err, ERR_USAGE, "a signature needs a namespace, and sha256 or sha512");
-	struct buf data = BUF_INIT(SSHSIG_MAX), sig = BUF_INIT(SSHSIG_MAX), blob = BUF_INIT(SSHSIG_MAX);
-	put_signed(&data, space, hash, digest);
-	bool ok = key_sign(k, &algs[i], buf_slice(&data), &sig, err);
-	if (ok) {
-		put_str(&blob, MAGIC);
-		put_u32(&blob, VERSION);
-		put_string(&blob, signer);
-		put_string(&blob, space);
-		put_string(&blob, slice_of(NULL, 0));
-		put_cstring(&blob, hash->name);
-		put_string(&blob, buf_slice(&sig));
-		put_str(text, BEGIN "\n");
-		put_base64_lines(text, buf_slice(&blob), 70);
-		put_str(text, END "\n");
-	}
+	if (space.n && space.n <= SSHSIG_NAMESPACE_MAX && hash_is_right(hash) && i < n)
+		return &algs[i];
+	err_set(err, ERR_USAGE, "a signature needs a namespace, and sha256 or sha512");
+	return NULL;
+}
+
+void sshsig_put(struct slice signer, struct slice space, const struct hash_alg *hash, struct slice signature, struct buf *text)
+{
+	struct buf blob = BUF_INIT(SSHSIG_MAX);
+	put_str(&blob, MAGIC);
+	put_u32(&blob, VERSION);
+	put_string(&blob, signer);
+	put_string(&blob, space);
+	put_string(&blob, slice_of(NULL, 0));
+	put_cstring(&blob, hash->name);
+	put_string(&blob, signature);
+	put_str(text, BEGIN "\n");
+	put_base64_lines(text, buf_slice(&blob), 70);
+	put_str(text, END "\n");
+	buf_clear(&blob);
+}
+
+bool sshsig_make(const struct key *k, struct slice signer, const struct hash_alg *hash, struct slice space, struct slice digest, struct buf *text, struct err *err)
+{
+	const struct key_alg *alg = sshsig_alg(k, hash, space, err);
+	struct buf data = BUF_INIT(SSHSIG_MAX), sig = BUF_INIT(SSHSIG_MAX);
+	if (alg == NULL)
+		return false;
+	sshsig_put_covered(space, hash, digest, &data);
+	bool ok = key_sign(k, alg, buf_slice(&data), &sig, err);
+	if (ok)
+		sshsig_put(signer, space, hash, buf_slice(&sig), text);
 	buf_clear(&data);
 	buf_clear(&sig);
-	buf_clear(&blob);
 	return ok;
 }

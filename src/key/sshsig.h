@@ -25,6 +25,11 @@ struct sshsig *sshsig_read(struct slice text, struct err *);
 void sshsig_free(struct sshsig *);
 /* Was it this key and this digest (by sig->hash), for this namespace? */
 enum verdict sshsig_verify(const struct sshsig *, struct slice space, struct slice digest, struct err *) MUST_CHECK;
+/* For a key that is elsewhere (agent, token): the algorithm it signs with, the bytes that it signs, and the text around the
+ * signature. sshsig_alg: NULL where hash or namespace will not do. */
+const struct key_alg *sshsig_alg(const struct key *, const struct hash_alg *, struct slice space, struct err *);
+void sshsig_put_covered(struct slice space, const struct hash_alg *, struct slice digest, struct buf *);
+void sshsig_put(struct slice signer, struct slice space, const struct hash_alg *, struct slice signature, struct buf *text);
 /* Whose it is stands in `signer`: the key's blob, or a certificate's. */
 bool sshsig_make(const struct key *, struct slice signer, const struct hash_alg *, struct slice space, struct slice digest, struct buf *text, struct err *) MUST_CHECK;
 

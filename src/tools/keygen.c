@@ -44,7 +44,7 @@ static const struct option_row options[] = {
 	FLAG('h', for_host, "make a certificate for a host"),
 	TEXT('I', "identity", identity, "key id of a certificate; with -Y: who signed"),
 	FLAG('i', import, "print a public key of another format as ours"),
-	LATER('K', NULL, "fetch resident keys of a security key"),
+	FLAG('K', download, "fetch the resident keys of a security key into the current folder"),
 	FLAG('k', make_krl, "make a key revocation list of the files that follow"),
 	FLAG('L', print_cert, "print certificates"),
 	FLAG('l', fingerprint, "show fingerprints (-v: with random art)"),
@@ -52,7 +52,7 @@ static const struct option_row options[] = {
 	TEXT('m', "RFC4716|PKCS8|PEM", format_text, "format of private keys (RFC4716: OpenSSH's own), of -e and of -i"),
 	TEXT('N', "passphrase", pass, "new passphrase"),
 	TEXT('n', "principals", names, "whom a certificate is for; with -Y: namespace"),
-	{'O', ACT_LIST, "option", 0, 0, "option of a certificate, of -Y or -r"},
+	{'O', ACT_LIST, "option", 0, 0, "option of a certificate, of a security key, of -Y or -r"},
 	FLAG('o', ignored, "no effect: OpenSSH's own format is the default"),
 	TEXT('P', "passphrase", old_pass, "passphrase that the key has"),
 	FLAG('p', new_passphrase, "change the passphrase of a private key"),
@@ -61,12 +61,12 @@ static const struct option_row options[] = {
 	BOTH('R', "host", remove, host, "remove a host from known_hosts"),
 	BOTH('r', "host", sshfp, zone, "SSHFP records of a host; with -Y verify: revoked keys"),
 	BOTH('s', "ca_key", sign_cert, ca, "certify the public keys in the files that follow; with -k: CA; with -Y: signature"),
-	TEXT('t', "ed25519|ecdsa|rsa", type, "type of the new key"),
+	TEXT('t', "ed25519|ecdsa|rsa|ed25519-sk|ecdsa-sk", type, "type of the new key"),
 	LATER('U', NULL, "the CA key is in the agent"),
 	FLAG('u', update, "with -k: add to the list"),
 	TEXT('V', "interval", validity, "validity of a certificate, from:to"),
 	FLAG('v', verbose, "say more"),
-	LATER('w', "provider", "library for security keys"),
+	TEXT('w', "provider", provider, "library for security keys"),
 	FLAG('X', import, "old name of -i"),
 	BOTH('Y', "sign|verify|check-novalidate|find-principals|match-principals", file_step, step, "work on signatures of files"),
 	FLAG('y', print_public, "print the public key of a private one"),
@@ -92,6 +92,7 @@ static const struct step { size_t flag; int (*run)(struct keygen *); bool takes_
 	{AT(export), keygen_export, false},
 	{AT(import), keygen_import, false},
 	{AT(sign_cert), keygen_sign_cert, true},
+	{AT(download), keygen_download, false},
 	{AT(all), keygen_all, false},
 };
 static const struct step otherwise = {0, keygen_generate, false};
@@ -102,7 +103,7 @@ static void usage(const char *program)
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (options[i].act != ACT_LATER)
 			fprintf(stderr, "  -%c %-17s %s\n", options[i].letter, options[i].arg ? options[i].arg : "", options[i].help);
-	fputs("Without -A, -B, -c, -e, -F, -H, -i, -k, -L, -l, -p, -Q, -R, -r, -s, -Y or -y a new key is made.\n", stderr);
+	fputs("Without -A, -B, -c, -e, -F, -H, -i, -K, -k, -L, -l, -p, -Q, -R, -r, -s, -Y or -y a new key is made.\n", stderr);
 }
 
 static bool *flag_at(struct keygen *k, size_t offset)

@@ -17,8 +17,9 @@ struct keygen {
 	const char *program;
 	/* what to do */
 	bool all, fingerprint, print_public, new_passphrase, new_comment, find, remove, hash, sign_cert, print_cert;
-	bool file_step, make_krl, update, ask_krl, export, import, sshfp, bubble;
+	bool download, file_step, make_krl, update, ask_krl, export, import, sshfp, bubble;
 	/* how */
+	const char *provider;                               /* library for security keys */
 	const char *file, *comment, *pass, *old_pass, *type, *host, *cipher;
 	const char *ca, *identity, *names, *validity, *serial, *step, *zone;
 	const char *bits_text, *rounds_text, *format_text, *hash_text;
@@ -35,7 +36,16 @@ struct keygen {
 
 int keygen_main(int argc, char **argv);
 
+/* keygen_sk.c */
+int keygen_download(struct keygen *);                       /* resident keys */
+struct key *keygen_enroll(const struct keygen *, const struct key_kind *, struct err *);
+/* -p: the key with other flags, as -O says. NULL: an option that does not fit; take_key is gone then. */
+struct key *keygen_with_flags(const struct keygen *, struct key *take_key, struct err *);
+/* key_sign, by the security key where it lives in one. name: of the key, for questions. */
+bool keygen_sign(const struct keygen *, const struct key *, const struct key_alg *, const char *name, struct slice data, struct buf *sig, struct err *) MUST_CHECK;
 /* keygen_make.c */
+bool keygen_may_overwrite(const char *path);                /* it is not there, or the user says yes */
+bool keygen_get_passphrase(const struct keygen *, const char *path, struct buf *pass, struct err *) MUST_CHECK;   /* -N, or twice the same */
 int keygen_generate(struct keygen *);
 int keygen_all(struct keygen *);                            /* host keys that are missing */
 /* keygen_show.c */

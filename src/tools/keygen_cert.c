@@ -249,6 +249,21 @@ static bool write_cert(const char *path, const struct key *key, struct slice blo
 	return ok;
 }
 
+/* As cert_sign, with a CA that may live in a security key. */
+static bool make_cert(const struct keygen *k, const struct cert_request *q, const struct key *ca, const struct key_alg *alg, struct buf *blob, struct err *err)
+{
+	struct buf ca_blob = BUF_INIT(CERT_MAX), sig = BUF_INIT(CERT_MAX);
+	key_blob(ca, &ca_blob);
+	cert_put_covered(q, buf_slice(&ca_blob), blob);
+	bool ok = keygen_sign(k, ca, alg, k->ca, buf_slice(blob), &sig, err);
+	put_string(blob, buf_slice(&sig));
+	if (ok && blob->bad)
+		ok = err_set(err, ERR_LIMIT, "the certificate would be larger than %d bytes", CERT_MAX);
+	buf_clear(&ca_blob);
+	buf_clear(&sig);
+	return ok;
+}
+
 static bool certify(const struct keygen *k, const struct plan *p, const struct cert_request *base, const struct key *ca,
     const struct key_alg *alg, const char *path, struct err *err)
 {
@@ -258,7 +273,7 @@ static bool certify(const struct keygen *k, const struct plan *p, const struct c
 	struct key *key = keygen_load_public(path, &comment, err);
 	q.key = key;
 	q.serial = p->serial;
-	bool ok = key && cert_sign(&q, ca, alg, &blob, err) && write_cert(out, key, buf_slice(&blob), buf_slice(&comment), err);
+	bool ok = key && make_cert(k, &q, ca, alg, &blob, err) && write_cert(out, key, buf_slice(&blob), buf_slice(&comment), err);
 	if (ok && !k->quiet)
 		say_signed(k, p, out);
 	key_free(key);

@@ -32,6 +32,8 @@ int keygen_change_passphrase(struct keygen *k)
 	char *path = keygen_ask_file(k, "ed25519", "Enter file in which the key is");
 	struct key *key = path ? keygen_load(path, k->old_pass, "Enter old passphrase: ", &comment, NULL, &err) : NULL;
 	int status = path ? KEYGEN_FAILED : KEYGEN_NO;
+	if (key)
+		key = keygen_with_flags(k, key, &err);
 	if (key) {
 		if (comment.len)
 			say_comment("Key has comment '", &comment, "'\n");

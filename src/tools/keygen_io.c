@@ -41,7 +41,9 @@ char *keygen_ask_file(const struct keygen *k, const char *family, const char *qu
 {
 	if (k->file)
 		return mem_str(k->file);
-	char *preset = mem_fmt("%s/.ssh/id_%s", file_home(), family);
+	char *preset = mem_fmt("%s/.ssh/id_%s", file_home(), family), *dash = strchr(strrchr(preset, '/'), '-');
+	if (dash)
+		*dash = '_';                            /* id_ed25519_sk */
 	char *prompt = mem_fmt("%s (%s): ", question, preset);
 	struct buf line = BUF_INIT(4096);
 	bool ok = keygen_ask_line(prompt, &line) && !line.bad && !slice_has_nul(buf_slice(&line));

@@ -12,8 +12,6 @@
 
 /* Words of -t. Those that come with other work are named, so that the error can say so. */
 static const struct { const char *word, *family; } later_types[] = {
-	{"ecdsa-sk", "security keys"},
-	{"ed25519-sk", "security keys"},
 	{"mldsa44-ed25519", "post-quantum signatures"},
 };
 /* What -A makes. */
@@ -27,9 +25,7 @@ static const char *family_of(const char *word, unsigned *curve_bits, struct err 
 	const struct key_kind *kinds = key_kind_list(&n);
 	for (size_t i = 0; i < n; i++) {
 		bool full = strcmp(kinds[i].name, word) == 0;
-		if (kinds[i].sk)
-			continue;
-		if (full && kinds[i].curve)
+		if (full && kinds[i].curve && !kinds[i].sk)
 			*curve_bits = kinds[i].bits;
 		if (full || slice_eq_fold(slice_str(kinds[i].family), slice_str(word)))
 			return kinds[i].family;
@@ -50,13 +46,13 @@ static const struct key_kind *kind_of(const char *family, unsigned bits, struct 
 	size_t n;
 	const struct key_kind *kinds = key_kind_list(&n);
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(kinds[i].family, family) == 0 && (kinds[i].curve == NULL || kinds[i].bits == bits))
+		if (strcmp(kinds[i].family, family) == 0 && (kinds[i].curve == NULL || kinds[i].sk || kinds[i].bits == bits))
 			return &kinds[i];
 	err_set(err, ERR_USAGE, "Invalid %s key length: valid lengths are 256, 384 or 521 bits", "ECDSA");
 	return NULL;
 }
 
-static struct key *make_key(const char *family, unsigned bits, struct err *err)
+static struct key *make_key(const struct keygen *k, const char *family, unsigned bits, struct err *err)
 {
 	bool rsa = strcmp(family, "rsa") == 0;
 	if (bits == 0)
@@ -66,12 +62,16 @@ static struct key *make_key(const char *family, unsigned bits, struct err *err)
 		return NULL;
 	}
 	const struct key_kind *kind = kind_of(family, bits, err);
+	if (kind && kind->sk)
+		return keygen_enroll(k, kind, err);
 	return kind ? key_generate(slice_str(kind->name), bits, err) : NULL;
 }
 
-static bool may_overwrite(const char *path)
+bool keygen_may_overwrite(const char *path)
 {
 	struct buf line = BUF_INIT(256);
+	if (!file_exists(path))
+		return true;
 	printf("%s already exists.\n", path);
 	bool yes = keygen_ask_line("Overwrite (y/n)? ", &line) && line.len && (line.p[0] == 'y' || line.p[0] == 'Y');
 	buf_clear(&line);
@@ -93,7 +93,7 @@ static bool make_ssh_dir(const struct keygen *k, const char *path, struct err *e
 	return ok;
 }
 
-static bool get_passphrase(const struct keygen *k, const char *path, struct buf *pass, struct err *err)
+bool keygen_get_passphrase(const struct keygen *k, const char *path, struct buf *pass, struct err *err)
 {
 	if (k->pass) {
 		put_str(pass, k->pass);
@@ -154,14 +154,14 @@ int keygen_generate(struct keygen *k)
 	if (!k->quiet)
 		printf("Generating public/private %s key pair.\n", family);
 	fflush(stdout);
-	struct key *key = make_key(family, bits, &err);
+	struct key *key = make_key(k, family, bits, &err);
 	if (key == NULL)
 		return keygen_fail(k, &err);
 	struct buf pass = BUF_INIT_SECRET(PASSPHRASE_MAX);
 	char *path = keygen_ask_file(k, family, "Enter file in which to save the key");
 	int status = KEYGEN_NO;
-	if (path && make_ssh_dir(k, path, &err) && (!file_exists(path) || may_overwrite(path))) {
-		if (get_passphrase(k, path, &pass, &err))
+	if (path && make_ssh_dir(k, path, &err) && keygen_may_overwrite(path)) {
+		if (keygen_get_passphrase(k, path, &pass, &err))
 			status = save_new_key(k, key, path, buf_slice(&pass));
 	}
 	if (status != KEYGEN_OK && err.text[0])
@@ -183,7 +183,7 @@ static bool make_host_key(struct keygen *k, const char *family, const char *path
 {
 	struct err err = {0};
 	char *public_path = keygen_add(path, ".pub"), *comment = keygen_user_at_host();
-	struct key *key = make_key(family, 0, &err);
+	struct key *key = make_key(k, family, 0, &err);
 	const char *said = k->comment ? k->comment : comment;
 	unlink(path);
 	bool ok = key && keygen_save(k, key, path, slice_of(NULL, 0), slice_str(said), &err) && keygen_save_public(key, public_path, slice_str(said), &err);

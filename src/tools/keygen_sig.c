@@ -101,15 +101,20 @@ static struct key *signing_key(const struct keygen *k, struct buf *signer, struc
 	return key;
 }
 
-static bool may_write(const char *path)
+static bool make_signature(const struct keygen *k, const struct key *key, struct slice signer, const struct hash_alg *hash, struct slice digest, struct buf *text, struct err *err)
 {
-	struct buf line = BUF_INIT(256);
-	if (!file_exists(path))
-		return true;
-	printf("%s already exists.\n", path);
-	bool yes = keygen_ask_line("Overwrite (y/n)? ", &line) && line.len && (line.p[0] == 'y' || line.p[0] == 'Y');
-	buf_clear(&line);
-	return yes;
+	struct slice space = slice_str(k->names);
+	const struct key_alg *alg = sshsig_alg(key, hash, space, err);
+	struct buf data = BUF_INIT(SSHSIG_MAX), sig = BUF_INIT(SSHSIG_MAX);
+	if (alg == NULL)
+		return false;
+	sshsig_put_covered(space, hash, digest, &data);
+	bool ok = keygen_sign(k, key, alg, k->file, buf_slice(&data), &sig, err);
+	if (ok)
+		sshsig_put(signer, space, hash, buf_slice(&sig), text);
+	buf_clear(&data);
+	buf_clear(&sig);
+	return ok;
 }
 
 static bool sign_one(const struct keygen *k, const struct key *key, struct slice signer, const struct sig_options *o, const char *path, struct err *err)
@@ -119,10 +124,10 @@ static bool sign_one(const struct keygen *k, const struct key *key, struct slice
 	if (!k->quiet)
 		fprintf(stderr, path ? "Signing file %s\n" : "Signing data on standard input\n", path);
 	bool ok = digest_of(path, o->hash, digest, err)
-	    && sshsig_make(key, signer, o->hash, slice_str(k->names), slice_of(digest, o->hash->len), &text, err);
+	    && make_signature(k, key, signer, o->hash, slice_of(digest, o->hash->len), &text, err);
 	if (ok && path) {
 		char *out = keygen_add(path, ".sig");
-		if (may_write(out)) {
+		if (keygen_may_overwrite(out)) {
 			ok = file_write(out, buf_slice(&text), 0644, err);
 			if (ok && !k->quiet)
 				fprintf(stderr, "Write signature to %s\n", out);

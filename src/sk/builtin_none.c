@@ -1,0 +1,3 @@
+#include "sk/provider.h"
+
+const struct sk_provider sk_builtin = {NULL, NULL, NULL};
