@@ -50,6 +50,7 @@ struct endpoint_setup {
 };
 struct endpoint *endpoint_attach(struct drive *, uint32_t chan, const struct endpoint_setup *);
 void endpoint_detach(struct endpoint *);                   /* forgets the channel without closing it; NULL is fine */
+void endpoint_abandon(struct endpoint *);                  /* the same, and what its sinks have not taken is lost; NULL is fine */
 uint32_t endpoint_chan(const struct endpoint *);
 void *endpoint_arg(const struct endpoint *);
 void endpoint_pause(struct endpoint *, bool);              /* sources are not read (terminal handed to a prompt) */

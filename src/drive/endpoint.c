@@ -346,6 +346,13 @@ void endpoint_detach(struct endpoint *e)
 	drive_kick(e->drive);
 }
 
+void endpoint_abandon(struct endpoint *e)
+{
+	endpoint_detach(e);
+	for (int i = 0; e && i < 2; i++)
+		close_sink(e, i);
+}
+
 uint32_t endpoint_chan(const struct endpoint *e)
 {
 	return e->chan;

@@ -54,8 +54,9 @@ struct frame_authed { struct slice user; };
 
 struct frame_profile {
 	struct slice software, kex, host_key, cipher_cs, cipher_sc, mac_cs, mac_sc, comp, sig_algs;
+	struct slice timeouts;                              /* words of ChannelTimeout */
 	struct slice host_keys;                             /* list of public blobs */
-	uint64_t rekey_bytes, rekey_ms, keepalive_ms, window_max;
+	uint64_t rekey_bytes, rekey_ms, keepalive_ms, window_max, unused_ms;
 	uint32_t keepalive_count, channel_max, trace;
 	uint32_t tos_interactive, tos_bulk;                 /* UINT32_MAX: leave it */
 };

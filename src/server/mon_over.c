@@ -87,7 +87,9 @@ static void log_ours(const struct monitor *m, const struct frame_over *o)
 		log_info("%s from %s port %u with %s. Don't panic.", text, p->addr, p->port, m->version_line);
 		return;
 	}
-	if (begins(o->text, "no matching ")) {
+	if (slice_eq_str(o->text, "inactive connection")) {
+		log_info("terminating inactive connection from %s%s port %u", monitor_who(m), p->addr, p->port);
+	} else if (begins(o->text, "no matching ")) {
 		log_at(LOG_LEVEL_FATAL, "Unable to negotiate with %s%s port %u: %s%s", monitor_who(m), p->addr, p->port, text, suffix(m));
 	} else if (m->server.phase == MON_START && m->version[0] == '\0') {
 		log_at(LOG_LEVEL_FATAL, "banner exchange: Connection from %s port %u: invalid format%s", p->addr, p->port, suffix(m));

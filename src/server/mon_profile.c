@@ -61,7 +61,7 @@ static void put_software(const struct monitor *m, struct buf *out)
 bool mon_send_profile(struct monitor *m, uint16_t number, const int *fds, size_t n)
 {
 	struct buf software = BUF_INIT(256), kex = BUF_INIT(NAMES_MAX), cipher = BUF_INIT(NAMES_MAX), mac = BUF_INIT(NAMES_MAX),
-		sig = BUF_INIT(NAMES_MAX), keys = BUF_INIT(1 << 18);
+		sig = BUF_INIT(NAMES_MAX), timeouts = BUF_INIT(NAMES_MAX), keys = BUF_INIT(1 << 18);
 	const struct sshd_conf *c = &m->conf;
 	char *host_key = hostkeys_algorithms(m->shared->keys, c->host_key_algorithms);
 	put_software(m, &software);
@@ -69,16 +69,19 @@ bool mon_send_profile(struct monitor *m, uint16_t number, const int *fds, size_t
 	put_usable(&cipher, c->ciphers, cipher_usable);
 	put_usable(&mac, c->macs, mac_usable);
 	put_usable(&sig, c->pubkey_accepted_algorithms, sig_usable);
+	for (size_t i = 0; i < c->channel_timeout.n; i++)
+		put_fmt(&timeouts, "%s%s", i ? " " : "", c->channel_timeout.v[i]);
 	for (size_t i = 0; i < m->shared->keys->n; i++)
 		put_string(&keys, buf_slice(&m->shared->keys->blob[i]));
 	struct frame_profile p = {
 		.software = buf_slice(&software), .kex = buf_slice(&kex), .host_key = slice_str(host_key),
 		.cipher_cs = buf_slice(&cipher), .cipher_sc = buf_slice(&cipher), .mac_cs = buf_slice(&mac), .mac_sc = buf_slice(&mac),
 		.comp = slice_str(c->compression == CONF_COMPRESS_NO ? "none" : "none,zlib@openssh.com"),
-		.sig_algs = buf_slice(&sig), .host_keys = buf_slice(&keys),
+		.sig_algs = buf_slice(&sig), .timeouts = buf_slice(&timeouts), .host_keys = buf_slice(&keys),
 		.rekey_bytes = c->rekey_limit.bytes, .rekey_ms = c->rekey_limit.seconds * 1000,
 		.keepalive_ms = (uint64_t)c->client_alive_interval * 1000, .keepalive_count = (uint32_t)c->client_alive_count_max,
 		.window_max = c->channel_window_max, .trace = (uint32_t)log_get_level(),
+		.unused_ms = c->unused_connection_timeout > 0 ? (uint64_t)c->unused_connection_timeout * 1000 : 0,
 		.tos_interactive = tos(c->ipqos.interactive), .tos_bulk = tos(c->ipqos.bulk),
 	};
 	bool ok = priv_send_msg(&m->net, number, &frame_profile_desc, &p, fds, n);
@@ -88,6 +91,7 @@ bool mon_send_profile(struct monitor *m, uint16_t number, const int *fds, size_t
 	buf_clear(&cipher);
 	buf_clear(&mac);
 	buf_clear(&sig);
+	buf_clear(&timeouts);
 	buf_clear(&keys);
 	return ok;
 }

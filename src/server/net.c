@@ -83,6 +83,7 @@ static bool take_user(struct net *n, int fd)
 	}
 	buf_clear(&n->waiting);
 	want_user(n);
+	net_idle_look(n);
 	return ok;
 }
 
@@ -104,6 +105,7 @@ static bool read_profile(struct net *n, struct slice body)
 	n->tos_interactive = p.tos_interactive == UINT32_MAX ? -1 : (int)p.tos_interactive;
 	n->tos_bulk = p.tos_bulk == UINT32_MAX ? -1 : (int)p.tos_bulk;
 	log_set_level((enum log_level)p.trace);
+	net_idle_set(n, p.unused_ms, p.timeouts);
 	struct reader k = reader_of(p.host_keys);
 	while (reader_left(&k) && s->host_key_count < KEYS_MAX) {
 		struct slice blob = get_string(&k);

@@ -18,6 +18,16 @@ struct net_session {
 	struct endpoint *endpoint;                          /* once something runs in it */
 	struct buf early;                                   /* data that came before that */
 	bool tty, early_eof, exited, closed;                /* closed: by the client; the exit is still to be told */
+	char *type;                                         /* "session", "session:shell" ...: for ChannelTimeout */
+	uint64_t idle_ms, moved, moved_at;                  /* may idle so long (0: for ever); bytes that passed, and when that was seen */
+};
+
+struct net_idle {
+	struct loop_timer timer;
+	uint64_t unused_ms, global_ms;                      /* 0: for ever */
+	char *timeouts;                                     /* words of ChannelTimeout */
+	uint64_t empty_since, moved_at;
+	bool empty, looking;
 };
 
 struct net {
@@ -33,6 +43,7 @@ struct net {
 	struct net_session *sessions;
 	int tos_interactive, tos_bulk;                      /* -1: leave it */
 	bool no_more_sessions, over, tuned;
+	struct net_idle idle;
 };
 
 struct net_jail { uid_t uid; gid_t gid; const char *empty_root; uint32_t fds; bool fallback; };
@@ -48,7 +59,13 @@ void net_session_eof(struct net *, const struct ssh_event *);
 void net_session_closed(struct net *, uint32_t chan);
 void net_session_ended(struct net *, struct net_session *, bool sink);
 bool net_session_frame(struct net *, struct frame *);      /* one frame of sshd-user; false: it broke the rules */
+void net_session_drop(struct net *, struct net_session *);  /* closes it, whatever the client says; frees it */
 void net_sessions_free(struct net *);
+/* net_idle.c */
+void net_idle_set(struct net *, uint64_t unused_ms, struct slice timeouts);
+/* kind NULL: as it was, under new rules. */
+void net_idle_type(struct net *, struct net_session *, const char *kind, struct slice name);
+void net_idle_look(struct net *);                          /* something was opened or closed, or time has passed */
 /* net.c */
 bool net_to_user(struct net *, uint16_t number, const void *msg);
 

@@ -31,6 +31,7 @@ void net_session_open(struct net *n, const struct ssh_event *ev)
 	struct net_session *s = mem_new(sizeof *s);
 	*s = (struct net_session){.next = n->sessions, .chan = ev->chan, .early = BUF_INIT(EARLY_MAX)};
 	n->sessions = s;
+	net_idle_type(n, s, NULL, (struct slice){0});
 	if (!net_to_user(n, FRAME_OPEN, &(struct frame_open){ev->chan}))
 		loop_stop(n->loop);
 }
@@ -44,6 +45,21 @@ static void end_of_writes(struct net_session *s)
 	endpoint_end_source(s->endpoint, STREAM_ERR);       /* the core takes nothing of either now, so its end would never be seen */
 }
 
+/* RFC 4254, section 6.5: what will run, for ChannelTimeout. */
+static void note_type(struct net *n, struct net_session *s, const struct ssh_event *ev)
+{
+	struct req_subsystem q;
+	struct reader r = reader_of(ev->data);
+	if (s->endpoint)
+		return;
+	if (slice_eq_str(ev->name, "shell"))
+		net_idle_type(n, s, "shell", (struct slice){0});
+	else if (slice_eq_str(ev->name, "exec"))
+		net_idle_type(n, s, "command", (struct slice){0});
+	else if (slice_eq_str(ev->name, "subsystem") && msg_decode_body(&req_desc_subsystem, &r, &q) && !slice_has_nul(q.name))
+		net_idle_type(n, s, "subsystem", q.name);
+}
+
 void net_session_request(struct net *n, const struct ssh_event *ev)
 {
 	struct net_session *s = find(n, ev->chan);
@@ -55,6 +71,7 @@ void net_session_request(struct net *n, const struct ssh_event *ev)
 			chan_reply(n->ssh, ev->chan, eow);
 		return;
 	}
+	note_type(n, s, ev);
 	struct frame_request q = {.chan = ev->chan, .name = ev->name, .want_reply = ev->want_reply, .data = ev->data};
 	if (!net_to_user(n, FRAME_REQUEST, &q))
 		loop_stop(n->loop);
@@ -83,7 +100,21 @@ static void forget(struct net *n, struct net_session *s)
 		at = &(*at)->next;
 	*at = s->next;
 	buf_clear(&s->early);
+	mem_free(s->type);
 	mem_free(s);
+	net_idle_look(n);
+}
+
+void net_session_drop(struct net *n, struct net_session *s)
+{
+	struct endpoint *e = s->endpoint;
+	uint32_t chan = s->chan;
+	if (!net_to_user(n, FRAME_CLOSED, &(struct frame_closed){chan, false}))
+		loop_stop(n->loop);
+	forget(n, s);
+	endpoint_abandon(e);
+	chan_close(n->ssh, chan);
+	drive_kick(n->drive);
 }
 
 static void finish(struct net *n, struct net_session *s)

@@ -91,6 +91,31 @@ def test_shell_is_a_login_shell_for_shells_only(sshd, account):
     assert server.ssh('echo $0', login=account.name).stdout == 'sh\n'
 
 
+IDLE = [('session=1s', 'sleep 60'), ('session:comm*=1s', 'sleep 60'), ('*=1s', 'sleep 60'), ('global=1s', 'sleep 60')]
+BUSY = [('session:shell=1s', 'sleep 3; echo still'), ('session=1s', 'for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.4; done; echo still'), ('session:subsystem:*=1s x11-connection=1s', 'sleep 3; echo still'),
+        ('session=0 *=1s', 'sleep 3; echo still')]
+
+
+@pytest.mark.parametrize('timeouts,command', IDLE)
+def test_idle_channels_are_closed(sshd, timeouts, command):
+    server = sshd(f'ChannelTimeout {timeouts}')
+    assert server.ssh('-tt', command).returncode == 255
+    server.wait_log(r'closing( all channels)? after 1 seconds of inactivity')
+
+
+@pytest.mark.parametrize('timeouts,command', BUSY)
+def test_busy_channels_are_not(sshd, timeouts, command):
+    assert sshd(f'ChannelTimeout {timeouts}').ssh(command).stdout.endswith('still\n')
+
+
+def test_unused_connections_are_ended(sshd):
+    server = sshd('UnusedConnectionTimeout 1s')
+    assert server.ssh('sleep 2; echo used').stdout == 'used\n'
+    assert 'inactive' not in server.text()
+    assert server.ssh(options=['-N']).returncode == 255
+    server.wait_log(r'^terminating inactive connection from user \S+ 127.0.0.1 port \d+$')
+
+
 @needs_root
 def test_chroot(sshd, account):
     import tempfile
