@@ -300,6 +300,14 @@ static void show_agent(const struct conf_key *k, const void *field, enum conf_du
 	put_u8(b, '\n');
 }
 
+/* A process of Linux belongs to no routing domain; OpenSSH refuses the keyword there as well. */
+static bool set_rdomain(const struct conf_input *in, void *field, struct err *e)
+{
+	if (in->words->list.n && !conf_wants_none(in))
+		return err_set(e, ERR_FORMAT, "a session cannot be put into a routing domain on Linux; ListenAddress takes one");
+	return set_string(in, field, e);
+}
+
 #define INT_TYPE(title, set_fn, show_fn) {.name = (title), .size = sizeof(int), .set = (set_fn), .show = (show_fn)}
 #define STRING_TYPE(title, set_fn, show_fn) {.name = (title), .size = sizeof(char *), .set = (set_fn), .show = (show_fn), \
 	.copy = conf_string_copy, .drop = conf_string_drop}
@@ -310,6 +318,7 @@ const struct conf_type CT_OCTAL = INT_TYPE("octal number", set_octal, show_octal
 const struct conf_type CT_TIME = INT_TYPE("time", set_time, show_int);
 const struct conf_type CT_ENUM = INT_TYPE("choice", set_enum, show_enum);
 const struct conf_type CT_SIZE = {.name = "size", .size = sizeof(uint64_t), .set = set_size, .show = show_size};
+const struct conf_type CT_RDOMAIN = STRING_TYPE("word", set_rdomain, show_string);
 const struct conf_type CT_STRING = STRING_TYPE("word", set_string, show_string);
 const struct conf_type CT_COMMAND = STRING_TYPE("rest of the line", set_command, show_command);
 const struct conf_type CT_ALGS = STRING_TYPE("algorithm list", set_algs, show_string);

@@ -35,7 +35,7 @@ extern const struct conf_type CT_TIME;                     /* seconds */
 extern const struct conf_type CT_ENUM;                     /* choices of the row */
 extern const struct conf_type CT_ESCAPE;
 extern const struct conf_type CT_OBSCURE;
-extern const struct conf_type CT_PUBKEY_OPTIONS;
+extern const struct conf_type CT_PUBKEY_OPTIONS, CT_RDOMAIN;
 /* The field is a uint64_t. */
 extern const struct conf_type CT_SIZE;
 /* The field is a char *. */

@@ -40,7 +40,7 @@ static void tokens_of(const struct search *s, struct token t[T_COUNT])
 	const struct account *a = s->m->login.account;
 	const struct judgement *j = s->j;
 	char *v[T_COUNT] = {
-		mem_fmt("%s %u %s %u", p->laddr, p->lport, p->addr, p->port), mem_str(""), mem_fmt("%lu", (unsigned long)a->uid), mem_str(a->name),
+		mem_fmt("%s %u %s %u", p->laddr, p->lport, p->addr, p->port), mem_str(p->rdomain), mem_fmt("%lu", (unsigned long)a->uid), mem_str(a->name),
 		mem_str(a->home), type_of(j->blob), type_of(j->ca_blob), slice_dup(buf_slice(&j->fp)), slice_dup(buf_slice(&j->ca_fp)),
 		base64_of(j->blob), base64_of(j->ca_blob), slice_dup(j->cert.key_id), mem_fmt("%llu", (unsigned long long)j->cert.serial),
 	};

@@ -331,13 +331,21 @@ static void on_stop(void *arg, int signo)
 	loop_stop(l->loop);
 }
 
+static void return_to(const char *folder)
+{
+	if (chdir(folder) < 0)
+		log_debug("cannot go to %s: %s", folder, strerror(errno));
+}
+
 static void on_hup(void *arg, int signo)
 {
 	struct listener *l = arg;
 	struct err err;
 	(void)signo;
 	/* A mistake in the file must not cost the service: it is read before anything is given up. */
+	return_to(l->setup->folder);
 	struct sshd_file *next = sshd_options_load(l->setup->options, &err);
+	return_to("/");
 	if (next == NULL) {
 		log_error("Received SIGHUP; the old configuration stays in force: %s", err.text);
 		return;
@@ -380,6 +388,7 @@ static void restart(const struct listener_setup *s)
 	setenv("HAWSER_SSHD_RESTARTED", "1", 1);
 	fd_close_from(3);
 	proc_signals_default();
+	return_to(s->folder);
 	execv(s->self, s->argv);
 	log_error("RESTART FAILED: %s: %s", s->self, strerror(errno));
 }
@@ -442,7 +451,8 @@ int listener_run(const struct listener_setup *s)
 	init.config = buf_slice(&config);
 	proc_random(&init.secret, sizeof init.secret);
 	l = (struct listener){.setup = s, .loop = loop_new(), .limits = limits_new(s->conf), .single = s->options->inetd || s->options->debug};
-	ready_init(&l.ready, &init, SSHD_GIVEN(s->conf, sshd_session_path) ? s->conf->sshd_session_path : NULL);
+	ready_init(&l.ready, &init, SSHD_GIVEN(s->conf, sshd_session_path) ? s->conf->sshd_session_path : NULL,
+		SSHD_GIVEN(s->conf, sshd_auth_path) ? s->conf->sshd_auth_path : NULL);
 	loop_timer_init(&l.resume, l.loop, on_resume, &l);
 	loop_defer_init(&l.prepare, l.loop, on_prepare, &l);
 	if (begin(&l))

@@ -10,6 +10,7 @@ struct listener_setup {
 	const struct sshd_conf *conf;
 	const char *helpers;                                /* folder of sshd-session and its kin */
 	char **argv;                                        /* for SIGHUP */
+	const char *folder;                                 /* where we were started: names on the command line are meant there */
 	const char *self;                                   /* absolute path of our own program */
 };
 

@@ -102,7 +102,7 @@ bool mon_resolve(struct monitor *m)
 	struct sshd_match match = {
 		.user = l->user, .invalid_user = l->user && !l->exists,
 		.groups = (const char *const *)l->groups.name, .groups_n = l->groups.n,
-		.host = m->peer.host, .addr = m->peer.addr, .laddr = m->peer.laddr, .lport = m->peer.lport,
+		.host = m->peer.host, .addr = m->peer.addr, .laddr = m->peer.laddr, .lport = m->peer.lport, .rdomain = m->peer.rdomain[0] ? m->peer.rdomain : NULL,
 		.version = m->version[0] ? m->version : NULL,
 	};
 	struct err err;
@@ -124,6 +124,7 @@ static void find_peer(struct monitor *m, int in)
 		sock_unmap(&p->local);
 		p->port = sock_port(&p->remote);
 		p->lport = sock_port(&p->local);
+		sock_device(in, p->rdomain);
 	} else {
 		p->port = p->lport = 65535;
 	}
@@ -153,7 +154,8 @@ bool mon_start(struct monitor *m, struct frame *f)
 		log_debug("no name for %s that leads back to it", m->peer.addr);
 	if (m->conf.use_dns && !mon_resolve(m))
 		return false;
-	log_verbose("Connection from %s port %u on %s port %u", m->peer.addr, m->peer.port, m->peer.laddr, m->peer.lport);
+	log_verbose("Connection from %s port %u on %s port %u%s%s%s", m->peer.addr, m->peer.port, m->peer.laddr, m->peer.lport,
+		m->peer.rdomain[0] ? " rdomain \"" : "", m->peer.rdomain, m->peer.rdomain[0] ? "\"" : "");
 	proc_title("sshd-session: [accepted]");
 	if (m->conf.refuse_connection) {
 		log_info("administratively prohibited connection from %s port %u", m->peer.addr, m->peer.port);

@@ -39,6 +39,7 @@ enum mon_method { METHOD_NONE, METHOD_PUBLICKEY, METHOD_PASSWORD, METHOD_KBDINT,
 struct mon_peer {
 	struct sock_addr remote, local;
 	char addr[SOCK_TEXT_MAX], laddr[SOCK_TEXT_MAX], host[SOCK_NAME_MAX];
+	char rdomain[SOCK_DEVICE_MAX];                      /* interface or VRF that we listen on; "": any */
 	uint16_t port, lport;
 };
 

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -155,12 +157,21 @@ uint32_t sshd_options_level(const struct sshd_options *o)
 	return o->debug ? (uint32_t)LOG_LEVEL_VERBOSE + o->debug : UINT32_MAX;
 }
 
+/* The processes that read keys stand in the root folder. */
+static char *absolute(const char *path)
+{
+	char here[PATH_MAX];
+	return path[0] == '/' || strcmp(path, "none") == 0 || getcwd(here, sizeof here) == NULL ? mem_str(path) : file_join(here, path);
+}
+
 static bool set_option(struct sshd_file *f, const struct sshd_option *given, struct err *err)
 {
 	if (given->letter == 'p')
 		return sshd_file_port(f, given->text, err);
 	const char *keyword = find(given->letter)->keyword;
-	char *line = mem_fmt("%s%s", keyword, given->text ? given->text : "");
+	char *path = given->letter == 'h' || given->letter == 'c' ? absolute(given->text) : mem_str(given->text ? given->text : "");
+	char *line = mem_fmt("%s%s", keyword, path);
+	mem_free(path);
 	bool ok = sshd_file_option(f, line, err);
 	mem_free(line);
 	return ok || err_prefix(err, "-%c", given->letter);

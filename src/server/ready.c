@@ -8,9 +8,9 @@
 #include "sys/fd.h"
 #include "sys/process.h"
 
-void ready_init(struct ready *r, const struct frame_init *init, const char *session_path)
+void ready_init(struct ready *r, const struct frame_init *init, const char *session_path, const char *net_path)
 {
-	*r = (struct ready){.session.program = "sshd-session", .net.program = "sshd-net", .init = *init, .session_path = session_path};
+	*r = (struct ready){.session.program = "sshd-session", .net.program = "sshd-net", .init = *init, .session_path = session_path, .net_path = net_path};
 	priv_init(&r->session.sock, -1);
 	priv_init(&r->net.sock, -1);
 	priv_init(&r->pair.control, -1);
@@ -78,7 +78,8 @@ static bool brief(struct ready *r, struct zygote *z, struct err *err)
 
 static bool start_one(struct ready *r, struct zygote *z, struct err *err)
 {
-	char *path = z == &r->session && r->session_path ? mem_str(r->session_path)
+	const char *given = z == &r->session ? r->session_path : r->net_path;
+	char *path = given ? mem_str(given)
 		: mem_fmt("%.*s/%s", (int)r->init.helpers.n, (const char *)r->init.helpers.p, z->program);
 	bool ok = z->pid > 0 || (exec_zygote(z, path, err) && brief(r, z, err));
 	mem_free(path);

@@ -20,11 +20,11 @@ struct zygote { const char *program; pid_t pid; struct priv sock; unsigned uses;
 struct ready {
 	struct zygote session, net;
 	struct frame_init init;                             /* borrowed strings */
-	const char *session_path;                           /* NULL: in init.helpers */
+	const char *session_path, *net_path;                /* NULL: in init.helpers */
 	struct pair pair;
 };
 
-void ready_init(struct ready *, const struct frame_init *, const char *session_path);
+void ready_init(struct ready *, const struct frame_init *, const char *session_path, const char *net_path);
 /* Both zygotes run and have said that they can serve. */
 bool ready_start(struct ready *, struct err *) MUST_CHECK;
 bool ready_prepare(struct ready *, struct err *) MUST_CHECK;   /* a pair stands ready afterwards */

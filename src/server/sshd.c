@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "crypto/hash.h"
 #include "server/hostkeys.h"
 #include "server/listener.h"
 #include "sys/account.h"
@@ -150,7 +151,10 @@ static void become_daemon(const struct sshd_options *o)
 static int serve(struct sshd_options *o, const struct sshd_file *file, const struct sshd_conf *conf, char **argv)
 {
 	char *self = own_path(argv[0]), *helpers = helpers_folder(self);
-	struct listener_setup setup = {.options = o, .file = file, .conf = conf, .argv = argv, .self = self, .helpers = helpers};
+	char folder[PATH_MAX] = "/";
+	if (getcwd(folder, sizeof folder) == NULL)
+		log_debug("the folder we were started in is gone");
+	struct listener_setup setup = {.options = o, .file = file, .conf = conf, .argv = argv, .self = self, .helpers = helpers, .folder = folder};
 	become_daemon(o);
 	if (chdir("/") < 0)
 		log_debug("cannot go to /");
@@ -194,7 +198,7 @@ int sshd_main(int argc, char **argv)
 		sshd_options_usage();
 		code = 1;
 	} else if (o.version) {
-		fprintf(stderr, "Hawser_%s\n", HAWSER_VERSION);
+		fprintf(stderr, "OpenSSH_10.5p1 Hawser_%s, %s\n", HAWSER_VERSION, crypto_version());
 	} else {
 		code = open_log(&o, NULL) ? run(&o, argv) : 1;
 	}

@@ -33,6 +33,28 @@ static int fail(int fd, struct err *e, const char *what, const struct sock_addr 
 
 int sock_listen(const struct sock_addr *a, int backlog, struct err *e)
 {
+	return sock_listen_on(a, NULL, backlog, e);
+}
+
+/* socket(7), SO_BINDTODEVICE. */
+static bool bind_device(int fd, const char *device, struct err *e)
+{
+	size_t n = strlen(device);
+	if (n == 0 || n >= IFNAMSIZ)
+		return err_set(e, ERR_USAGE, "no interface can be called \"%.32s\"", device);
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)n + 1) == 0 || err_errno(e, "cannot bind to interface %s", device);
+}
+
+void sock_device(int fd, char out[SOCK_DEVICE_MAX])
+{
+	socklen_t n = SOCK_DEVICE_MAX;
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, out, &n) < 0 || n == 0 || n > SOCK_DEVICE_MAX)
+		n = 1;
+	out[n - 1] = '\0';
+}
+
+int sock_listen_on(const struct sock_addr *a, const char *device, int backlog, struct err *e)
+{
 	int one = 1, fd = new_socket(a->any.sa_family);
 	if (fd < 0)
 		return fail(fd, e, "cannot make a socket for", a);
@@ -40,6 +62,10 @@ int sock_listen(const struct sock_addr *a, int backlog, struct err *e)
 		return fail(fd, e, "cannot set SO_REUSEADDR for", a);
 	if (a->any.sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0)
 		return fail(fd, e, "cannot set IPV6_V6ONLY for", a);
+	if (device && !bind_device(fd, device, e)) {
+		close(fd);
+		return -1;
+	}
 	if (bind(fd, &a->any, a->len) < 0)
 		return fail(fd, e, "cannot bind to", a);
 	if (listen(fd, backlog) < 0)

@@ -51,6 +51,10 @@ bool sock_name(const struct sock_addr *, char out[SOCK_NAME_MAX]);
 
 /* Listening. IPv6 sockets take IPv6 only, so that v4 and v6 may listen side by side. */
 int sock_listen(const struct sock_addr *, int backlog, struct err *);
+int sock_listen_on(const struct sock_addr *, const char *device, int backlog, struct err *);   /* of one interface or VRF; NULL: of any */
+/* The interface or VRF that a socket is bound to; "" for none. */
+enum { SOCK_DEVICE_MAX = 16 };
+void sock_device(int fd, char out[SOCK_DEVICE_MAX]);
 /* With unlink_first a socket that stands there is removed. Made under umask `mask` (StreamLocalBindMask). */
 int sock_listen_unix(const char *path, mode_t mask, bool unlink_first, struct err *);
 /* Next connection or -1 with errno; EAGAIN: none. What may be tried again later (EMFILE, ENOBUFS, ECONNABORTED ...) is up to the

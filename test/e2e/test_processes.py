@@ -171,6 +171,43 @@ def test_hup_restarts_and_keeps_sessions(anyone):
                           and status(p.name)['State'][0] == 'Z'])
 
 
+def test_hup_with_relative_names(bindir, sshd):
+    """sshd stands in the root folder; what its command line says is meant where it was started."""
+    server = sshd()
+    server.stop()
+    text = server.config.read_text()
+    server.config.write_text('\n'.join(line for line in text.split('\n') if not line.startswith('HostKey ')))
+    p = subprocess.Popen([bindir / 'sshd', '-D', '-E', 'relative-log', '-f', server.config.name, '-h', server.host_key.name], cwd=server.dir, stdin=subprocess.DEVNULL)
+    server.process, server.log = p, server.dir / 'relative-log'
+    wait_for(lambda: server.log.exists() and 'Server listening' in server.text())
+    for hups in (1, 2):
+        assert server.ssh('echo in').stdout == 'in\n'
+        p.send_signal(signal.SIGHUP)
+        wait_for(lambda: server.text().count('Server listening') == hups + 1)
+    assert os.readlink(f'/proc/{p.pid}/cwd') == '/'
+    assert server.ssh('echo in').stdout == 'in\n'
+
+
+@needs_root
+def test_listening_in_a_routing_domain(sshd, account):
+    """On Linux an interface or VRF: only what comes in by it is served, and Match knows it."""
+    server = sshd(f'Match RDomain lo User {account.name}\nForceCommand echo by lo')
+    server.stop()
+    text = server.config.read_text()
+    server.config.write_text(text.replace('ListenAddress 127.0.0.1', 'ListenAddress 127.0.0.1 rdomain lo'))
+    server.start()
+    server.wait_log(r'^Server listening on 127.0.0.1 port \d+ rdomain lo\.$')
+    assert server.ssh('x', login=account.name).stdout == 'by lo\n'
+    server.wait_log(r'^Connection from 127.0.0.1 port \d+ on 127.0.0.1 port \d+ rdomain "lo"$')
+    server.stop()
+    server.config.write_text(text.replace('ListenAddress 127.0.0.1', 'ListenAddress 127.0.0.1 rdomain nosuchvrf'))
+    r = subprocess.run(server.command, capture_output=True, text=True, timeout=20)
+    assert r.returncode == 255 and 'cannot bind to interface nosuchvrf' in r.stderr and 'Cannot bind any address' in r.stderr
+    server.config.write_text(text + '\nRDomain vrf1\n')
+    r = subprocess.run([*server.command, '-t'], capture_output=True, text=True, timeout=20)
+    assert r.returncode == 255 and 'routing domain' in r.stderr
+
+
 def test_hup_with_a_broken_configuration_costs_nothing(sshd):
     server = sshd()
     good = server.config.read_text()
@@ -274,7 +311,7 @@ def test_options(bindir, sshd):
     server = sshd()
     run = lambda *a: subprocess.run([bindir / 'sshd', *a], capture_output=True, text=True, timeout=20)
     assert run('-t', '-f', server.config).returncode == 0
-    assert 'Hawser' in run('-V').stderr
+    assert re.fullmatch(r'OpenSSH_\S+ Hawser_\S+, OpenSSL .*\n', run('-V').stderr)
     dump = run('-T', '-f', server.config, '-o', 'MaxAuthTries=3', '-p', '4').stdout
     assert 'maxauthtries 3\n' in dump and 'port 4\n' in dump and f'port {server.port}' not in dump and '# sandbox: ' in dump
     assert 'addressfamily inet6' in run('-T', '-6', '-f', server.config).stdout
