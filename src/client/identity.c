@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "client/readpass.h"
+#include "client/sk.h"
 #include "key/keyfile.h"
 #include "sys/files.h"
 
@@ -247,5 +248,7 @@ bool identity_sign(struct client *c, struct identities *l, struct identity *id, 
 		id->private = unlock(c, id, e);
 	if (id->private == NULL)
 		return e->code ? false : err_set(e, ERR_MISSING, "no private key for %s", id->path ? id->path : "this key");
-	return key_sign(id->private, alg, data, sig, e);
+	struct sk_user user = {sk_provider_of(c->conf.security_key_provider), id->path, c->conf.fingerprint_hash == CONF_HASH_MD5 ? &hash_md5 : &hash_sha256,
+		c->conf.batch_mode};
+	return sk_sign(id->private, alg, &user, data, sig, e);
 }

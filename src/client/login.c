@@ -67,7 +67,7 @@ static struct identity *next_identity(struct login *a, const struct key_alg **al
  * to confirm, is used when the server has said that it takes it. */
 static bool sign_at_once(const struct login *a, const struct identity *id)
 {
-	return id->private != NULL && (a->ids.n == 1 || strcmp(key_type(id->public), "ssh-rsa") != 0);
+	return id->private != NULL && !key_kind(id->private)->sk && (a->ids.n == 1 || strcmp(key_type(id->public), "ssh-rsa") != 0);
 }
 
 static bool try_publickey(struct login *a, bool first, struct answer_credential *out)

@@ -112,7 +112,7 @@ static const struct conf_key keys[] = {
 	{"PKCS11Provider", &CT_STRING, O(pkcs11_provider), LATER, .flags = CONF_NONE, .dflt = "none", .help = "Library for keys on tokens."},
 	{"PreferredAuthentications", &CT_STRING, O(preferred_authentications), BUILT,
 		.dflt = "gssapi-with-mic,hostbased,publickey,keyboard-interactive,password", .help = "Order in which methods are tried."},
-	{"SecurityKeyProvider", &CT_STRING, O(security_key_provider), LATER, ANY, .flags = CONF_ENV | CONF_NONE, .dflt = "internal",
+	{"SecurityKeyProvider", &CT_STRING, O(security_key_provider), BUILT, ANY, .flags = CONF_ENV | CONF_NONE, .dflt = "internal",
 		.help = "Library for FIDO keys."},
 	{"PubkeyAcceptedAlgorithms", &CT_ALGS, O(pubkey_accepted_algorithms), BUILT, .dflt = algs_sig, .min = CONF_ALGS_SIG,
 		.help = "Signature algorithms for logging in with a key."},
