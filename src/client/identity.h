@@ -4,7 +4,7 @@
 #ifndef CLIENT_IDENTITY_H
 #define CLIENT_IDENTITY_H
 
-#include "client/agentio.h"
+#include "drive/agentio.h"
 #include "client/client.h"
 #include "key/key.h"
 

@@ -333,7 +333,7 @@ static void warnings_only_where_something_is_lost(void **state)
 		{&ssh_table, "ProxyJump", "gw", true}, {&ssh_table, "Tunnel", "no  # off", false}, {&ssh_table, "Port", "23", false},
 		{&sshd_table, "X11Forwarding", "yes", true}, {&sshd_table, "X11Forwarding", "no", false},
 		{&sshd_table, "AllowTcpForwarding", "no", false},
-		{&sshd_table, "HostKeyAgent", "/run/agent", true}, {&sshd_table, "UsePAM", "yes", false},
+		{&sshd_table, "GSSAPIAuthentication", "yes", true}, {&sshd_table, "UsePAM", "yes", false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct conf_words w;

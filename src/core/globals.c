@@ -1,6 +1,8 @@
 /* Global requests and their replies, in order both ways (RFC 4254, section 4). */
 #include "core/mux.h"
 
+#include <string.h>
+
 #include "core/handlers.h"
 
 static void send_global(struct ssh *ssh, const char *name, const char *reply_name, bool want_reply, struct slice data)
@@ -18,7 +20,8 @@ static void send_global(struct ssh *ssh, const char *name, const char *reply_nam
 
 void ssh_global_request(struct ssh *ssh, const char *name, bool want_reply, struct slice data)
 {
-	if (ssh->mux)
+	bool spare = (ssh->quirks & QUIRK_NO_HOSTKEYS) && strcmp(name, "hostkeys-00@openssh.com") == 0;
+	if (ssh->mux && !spare)
 		send_global(ssh, name, name, want_reply, data);
 }
 

@@ -27,7 +27,8 @@ static const struct quirks quirks[] = {
 	{"OpenSSH-keyscan", ZERO},                          /* OpenSSH's ssh-keyscan never has strict kex */
 	{"OpenSSH*", QUIRK_EOW | QUIRK_STRICT | ZERO},      /* strict kex since 9.6 */
 	{"Sun_SSH_1.0*", QUIRK_NO_REKEY},
-	{"Cisco-1.*", QUIRK_OLD_GEX_MAX},
+	{"Cisco-1.*", QUIRK_OLD_GEX_MAX | QUIRK_NO_HOSTKEYS},
+	{"TTSSH/1.5.*,TTSSH/2.1*,TTSSH/2.2*,TTSSH/2.3*,TTSSH/2.4*,TTSSH/2.5*,TTSSH/2.6*,TTSSH/2.70*,TTSSH/2.71*,TTSSH/2.72*", QUIRK_NO_HOSTKEYS},
 	{"dropbear_2024*,dropbear_2025*,dropbear_2026*", QUIRK_STRICT | ZERO},
 	{"dropbear*", ZERO},
 	{"Go", ZERO},

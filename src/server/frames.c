@@ -150,6 +150,11 @@ static const struct field fields_frame_exit[] = {
 	F(frame_exit, TEXT, signal),
 	{0},
 };
+static const struct field fields_frame_prove[] = {
+	F(frame_prove, BOOL, ok),
+	F(frame_prove, STRING, list),
+	{0},
+};
 
 DESC(frame_init, "INIT", FRAME_INIT);
 DESC(frame_ready, "READY", FRAME_READY);
@@ -168,6 +173,7 @@ DESC(frame_request, "REQUEST", FRAME_REQUEST);
 DESC(frame_reply, "REPLY", FRAME_REPLY);
 DESC(frame_closed, "CLOSED", FRAME_CLOSED);
 DESC(frame_exit, "EXIT", FRAME_EXIT);
+DESC(frame_prove, "PROVE", FRAME_PROVE);
 
 static const struct { uint16_t number; const struct msg_desc *desc; } rows[] = {
 	{FRAME_INIT, &frame_init_desc},
@@ -188,6 +194,7 @@ static const struct { uint16_t number; const struct msg_desc *desc; } rows[] = {
 	{FRAME_REPLY, &frame_reply_desc},
 	{FRAME_CLOSED, &frame_closed_desc},
 	{FRAME_EXIT, &frame_exit_desc},
+	{FRAME_PROVE, &frame_prove_desc},
 };
 
 const struct msg_desc *frame_desc(uint16_t number)

@@ -36,6 +36,8 @@ enum frame_number {
 	FRAME_REPLY,                                        /* user -> net. Descriptors: pty master, or stdin, stdout, stderr of a command */
 	FRAME_CLOSED,                                       /* net -> user: the channel is gone */
 	FRAME_EXIT,                                         /* user -> net */
+	/* monitor and sshd-net, after the login */
+	FRAME_PROVE,                                        /* net -> monitor, and back: hostkeys-prove-00@openssh.com */
 };
 
 struct frame_empty { uint8_t unused; };
@@ -88,6 +90,7 @@ struct frame_rights {
 	struct slice auth_info;                             /* ExposeAuthInfo */
 	uint32_t log_level;
 };
+struct frame_prove { bool ok; struct slice list; };        /* list of public blobs; of signatures */
 struct frame_pty { bool ok; struct slice name; };
 struct frame_pty_done { struct slice name; };
 
@@ -101,7 +104,7 @@ struct frame_exit { uint32_t chan; bool by_signal, core; uint32_t code; struct s
 extern const struct msg_desc frame_init_desc, frame_ready_desc, frame_forked_desc, frame_connection_desc, frame_authed_desc,
 	frame_profile_desc, frame_log_desc, frame_version_desc, frame_over_desc, frame_rights_desc, frame_pty_desc,
 	frame_pty_done_desc, frame_open_desc, frame_request_desc, frame_reply_desc, frame_closed_desc,
-	frame_exit_desc;
+	frame_exit_desc, frame_prove_desc;
 /* The description of a number above the asks; NULL: a frame without a body, or unknown. */
 const struct msg_desc *frame_desc(uint16_t number);
 const char *frame_name(uint16_t number);

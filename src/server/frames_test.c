@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-enum { LAST = FRAME_EXIT + 8 };
+enum { LAST = FRAME_PROVE + 8 };
 
 /* A struct in which every field has a value of its own. */
 static void fill(const struct msg_desc *d, void *msg)

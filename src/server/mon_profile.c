@@ -71,8 +71,7 @@ bool mon_send_profile(struct monitor *m, uint16_t number, const int *fds, size_t
 	put_usable(&sig, c->pubkey_accepted_algorithms, sig_usable);
 	for (size_t i = 0; i < c->channel_timeout.n; i++)
 		put_fmt(&timeouts, "%s%s", i ? " " : "", c->channel_timeout.v[i]);
-	for (size_t i = 0; i < m->shared->keys->n; i++)
-		put_string(&keys, buf_slice(&m->shared->keys->blob[i]));
+	hostkeys_put(m->shared->keys, &keys);
 	struct frame_profile p = {
 		.software = buf_slice(&software), .kex = buf_slice(&kex), .host_key = slice_str(host_key),
 		.cipher_cs = buf_slice(&cipher), .cipher_sc = buf_slice(&cipher), .mac_cs = buf_slice(&mac), .mac_sc = buf_slice(&mac),

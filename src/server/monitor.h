@@ -69,6 +69,8 @@ struct monitor {
 	struct mon_peer peer;
 	struct mon_login login;
 	struct buf session_id, host_key;                    /* of the first exchange */
+	const struct key_alg *host_alg;                     /* under which its signature was made */
+	size_t proven;                                      /* host keys that signed for hostkeys-prove */
 	struct pam_login *pam;
 	struct frame held;                                  /* a frame that PAM's conversation gave back */
 	bool has_held, over, over_said, stopped, session_open;
@@ -99,6 +101,7 @@ bool mon_resolve(struct monitor *);                                /* Match bloc
 /* mon_kex.c */
 bool mon_on_hostsign(void *, const void *, struct frame *);
 bool mon_on_group(void *, const void *, struct frame *);
+bool mon_on_prove(void *, const void *, struct frame *);
 
 /* mon_user.c */
 bool mon_name_user(struct monitor *, struct slice name);   /* false: not the user of the first request, or no name */

@@ -157,6 +157,8 @@ static bool monitor_frame(struct net *n, struct frame *f)
 		return new_profile(n, f->body);
 	case FRAME_USER:
 		return take_user(n, frame_take_fd(f));
+	case FRAME_PROVE:
+		return net_proof(n, f->body);
 	default:
 		return answered(n, f);
 	}
@@ -202,15 +204,6 @@ static void say_over(struct net *n, const struct ssh_event *ev)
 	loop_stop(n->loop);
 }
 
-/* RFC 4254, section 4; no-more-sessions: PROTOCOL of OpenSSH. */
-static void global(struct net *n, const struct ssh_event *ev)
-{
-	bool known = slice_eq_str(ev->name, "no-more-sessions@openssh.com");
-	n->no_more_sessions |= known;
-	if (ev->want_reply)
-		ssh_global_reply(n->ssh, known, (struct slice){0});
-}
-
 static void on_event(void *owner, const struct ssh_event *ev)
 {
 	struct net *n = owner;
@@ -224,6 +217,9 @@ static void on_event(void *owner, const struct ssh_event *ev)
 		break;
 	case EV_ASK:
 		send_ask(n, &ev->ask);
+		break;
+	case EV_AUTHED:
+		net_announce(n);
 		break;
 	case EV_OPEN:
 		net_session_open(n, ev);
@@ -241,7 +237,7 @@ static void on_event(void *owner, const struct ssh_event *ev)
 		net_session_closed(n, ev->chan);
 		break;
 	case EV_GLOBAL:
-		global(n, ev);
+		net_global(n, ev);
 		break;
 	case EV_OVER:
 		say_over(n, ev);
@@ -268,6 +264,8 @@ static bool start(struct net *n)
 	if (n->in < 0 || !fd_nonblock(n->in, true) || !fd_nonblock(n->out, true))
 		return false;
 	n->ssh = ssh_new(&n->setup);
+	for (size_t i = 0; i < n->setup.host_key_count; i++)
+		net_keep_key(n, n->setup.host_keys[i]);
 	free_profile(n);
 	n->drive = drive_new(n->loop, n->ssh, n->in, n->out, &ops, n);
 	n->monitor_watch = loop_fd_add(n->loop, n->monitor.fd, LOOP_READ, on_monitor, n);
@@ -296,7 +294,7 @@ int net_run(const struct net_jail *jail, int take_monitor)
 	static struct net n;
 	struct sandbox_report report;
 	struct err err = {0};
-	n = (struct net){.in = -1, .out = -1, .waiting = BUF_INIT(WAITING_MAX)};
+	n = (struct net){.in = -1, .out = -1, .waiting = BUF_INIT(WAITING_MAX), .announce = BUF_INIT(1 << 18), .replies = BUF_INIT(4096)};
 	priv_init(&n.monitor, take_monitor);
 	priv_init(&n.user, -1);
 	n.loop = loop_new();

@@ -42,7 +42,10 @@ struct net {
 	enum ask_kind open_ask;
 	struct net_session *sessions;
 	int tos_interactive, tos_bulk;                      /* -1: leave it */
-	bool no_more_sessions, over, tuned;
+	struct buf announce;                                /* host keys, until the login */
+	struct buf replies;                                 /* to global requests, behind one that the monitor is about: a byte each */
+	unsigned proofs;
+	bool no_more_sessions, over, tuned, proving;
 	struct net_idle idle;
 };
 
@@ -66,6 +69,11 @@ void net_idle_set(struct net *, uint64_t unused_ms, struct slice timeouts);
 /* kind NULL: as it was, under new rules. */
 void net_idle_type(struct net *, struct net_session *, const char *kind, struct slice name);
 void net_idle_look(struct net *);                          /* something was opened or closed, or time has passed */
+/* net_global.c: RFC 4254, section 4 */
+void net_global(struct net *, const struct ssh_event *);
+void net_keep_key(struct net *, struct slice blob);
+void net_announce(struct net *);
+bool net_proof(struct net *, struct slice body);           /* the monitor's answer */
 /* net.c */
 bool net_to_user(struct net *, uint16_t number, const void *msg);
 

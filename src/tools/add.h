@@ -2,7 +2,7 @@
 #ifndef TOOLS_ADD_H
 #define TOOLS_ADD_H
 
-#include "client/agentio.h"
+#include "drive/agentio.h"
 #include "crypto/hash.h"
 
 enum { ADD_OK = 0, ADD_FAILED = 1, ADD_NO_AGENT = 2 };

@@ -2,8 +2,8 @@
  *
  * Blocking, one request at a time. An agent may wait for a human, so a signature has no deadline.
  */
-#ifndef CLIENT_AGENTIO_H
-#define CLIENT_AGENTIO_H
+#ifndef DRIVE_AGENTIO_H
+#define DRIVE_AGENTIO_H
 
 #include "base/err.h"
 

@@ -1,4 +1,4 @@
-#include "client/agentio.h"
+#include "drive/agentio.h"
 
 #include <unistd.h>
 
