@@ -1,35 +1,13 @@
-#include "agent/agent.h"
+#include "agent/internal.h"
 
 #include <limits.h>
 
 #include "agent/private.h"
-#include "agent/shield.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "crypto/bcrypt_pbkdf.h"
 
-enum { LOCK_SALT = 16, LOCK_HASH = 32, LOCK_ROUNDS = 16, PASSPHRASE_MAX = 1024, ANSWER_ROOM = 1024 };
-
-struct entry {
-	struct buf blob, comment, dest;
-	struct shielded private;
-	const char *word;
-	uint64_t until;                                     /* UINT64_MAX: for ever */
-	bool confirm;
-};
-
-struct agent {
-	struct shield *shield;
-	struct entry *at;
-	size_t n;
-	uint32_t lifetime;
-	bool locked;
-	unsigned wrong;                                     /* passphrases to unlock, in a row */
-	uint8_t salt[LOCK_SALT], hash[LOCK_HASH];
-};
-
-struct constraints { uint64_t until; bool confirm, has_lifetime, has_dest; struct slice dest; };
-struct request { struct agent *a; struct agent_conn *c; const struct agent_turn *t; struct slice message; struct buf *reply; };
+enum { LOCK_ROUNDS = 16, PASSPHRASE_MAX = 1024, ANSWER_ROOM = 1024 };
 
 struct agent *agent_new(uint32_t lifetime)
 {
@@ -44,10 +22,12 @@ static void entry_clear(struct entry *e)
 	buf_clear(&e->blob);
 	buf_clear(&e->comment);
 	buf_clear(&e->dest);
+	buf_clear(&e->plain);
 	shielded_clear(&e->private);
+	mem_free(e->provider);
 }
 
-static void drop(struct agent *a, size_t i)
+void agent_drop(struct agent *a, size_t i)
 {
 	entry_clear(&a->at[i]);
 	for (a->n--; i < a->n; i++)
@@ -57,7 +37,7 @@ static void drop(struct agent *a, size_t i)
 void agent_drop_keys(struct agent *a)
 {
 	while (a->n)
-		drop(a, a->n - 1);
+		agent_drop(a, a->n - 1);
 }
 
 void agent_free(struct agent *a)
@@ -80,6 +60,14 @@ size_t agent_count(const struct agent *a)
 	return a->n;
 }
 
+bool agent_uses(const struct agent *a, struct slice provider)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->at[i].provider && slice_eq_str(provider, a->at[i].provider))
+			return true;
+	return false;
+}
+
 unsigned agent_wrong_unlocks(const struct agent *a)
 {
 	return a->wrong;
@@ -89,7 +77,7 @@ void agent_expire(struct agent *a, uint64_t now)
 {
 	for (size_t i = a->n; i-- > 0;)
 		if (a->at[i].until <= now)
-			drop(a, i);
+			agent_drop(a, i);
 }
 
 uint64_t agent_next_expiry(const struct agent *a)
@@ -100,7 +88,7 @@ uint64_t agent_next_expiry(const struct agent *a)
 	return next;
 }
 
-static struct entry *find(const struct agent *a, struct slice blob)
+struct entry *agent_find(const struct agent *a, struct slice blob)
 {
 	for (size_t i = 0; i < a->n; i++)
 		if (slice_eq(buf_slice(&a->at[i].blob), blob))
@@ -108,7 +96,7 @@ static struct entry *find(const struct agent *a, struct slice blob)
 	return NULL;
 }
 
-static bool visible(const struct request *q, const struct entry *e)
+bool agent_visible(const struct request *q, const struct entry *e)
 {
 	return dest_permits(buf_slice(&e->dest), &q->c->sessions, slice_of(NULL, 0), q->t->wall);
 }
@@ -120,7 +108,7 @@ static bool list(struct request *q)
 	struct agent_identities m = {0};
 	for (size_t i = 0; i < q->a->n && !q->a->locked; i++) {
 		const struct entry *e = &q->a->at[i];
-		if (!visible(q, e))
+		if (!agent_visible(q, e))
 			continue;
 		put_string(&keys, buf_slice(&e->blob));
 		put_string(&keys, buf_slice(&e->comment));
@@ -144,19 +132,38 @@ static const struct key_alg *alg_for(const struct key *k, uint32_t flags, struct
 	return key_alg_find(slice_str(flags & AGENT_FLAG_SHA2_256 ? "rsa-sha2-256" : flags & AGENT_FLAG_SHA2_512 ? "rsa-sha2-512" : "ssh-rsa"));
 }
 
+static bool put_signature(struct request *q, struct slice sig)
+{
+	struct agent_string answer = {sig};
+	msg_encode(agent_msg_row(AGENT_SIGN_RESPONSE), &answer, q->reply);
+	return true;
+}
+
 static bool make_signature(struct request *q, const struct entry *e, const struct agent_sign *m)
 {
 	struct buf sig = BUF_INIT(AGENT_MESSAGE_MAX / 2);
 	struct key *k = shield_open(q->a->shield, &e->private, q->t->why);
 	const struct key_alg *alg = k ? alg_for(k, m->flags, q->t->why) : NULL;
-	bool ok = alg && key_sign(k, alg, m->data, &sig, q->t->why);
-	if (ok) {
-		struct agent_string answer = {buf_slice(&sig)};
-		msg_encode(agent_msg_row(AGENT_SIGN_RESPONSE), &answer, q->reply);
-	}
+	bool ok = alg && key_sign(k, alg, m->data, &sig, q->t->why) && put_signature(q, buf_slice(&sig));
 	key_free(k);
 	buf_clear(&sig);
 	return ok;
+}
+
+/* The token knows the key inside, not a certificate that we put around it. */
+static bool token_signature(struct request *q, const struct entry *e, const struct agent_sign *m, enum agent_outcome *outcome)
+{
+	struct agent_work *w = q->t->work;
+	if (q->t->done && q->t->done->signature.n)
+		return put_signature(q, q->t->done->signature);
+	struct key *k = key_from_any(buf_slice(&e->blob), NULL, q->t->why);
+	w->alg = k ? alg_for(k, m->flags, q->t->why) : NULL;
+	key_free(k);
+	w->provider = slice_str(e->provider);
+	w->blob = buf_slice(&e->plain);
+	w->data = m->data;
+	*outcome = AGENT_TOKEN_SIGN;
+	return w->alg || (*outcome = AGENT_ANSWERED);
 }
 
 static void put_question(const struct request *q, const struct entry *e, struct slice user)
@@ -183,7 +190,7 @@ static bool sign(struct request *q, enum agent_outcome *outcome)
 	struct slice user = {NULL, 0};
 	if (!msg_decode(agent_msg_row(AGENT_SIGN_REQUEST), q->message, &m))
 		return err_set(q->t->why, ERR_FORMAT, "a malformed request for a signature");
-	const struct entry *e = find(q->a, m.blob);
+	const struct entry *e = agent_find(q->a, m.blob);
 	if (e == NULL)
 		return err_set(q->t->why, ERR_MISSING, "a signature by a key that is not here");
 	if (e->dest.len) {
@@ -197,12 +204,19 @@ static bool sign(struct request *q, enum agent_outcome *outcome)
 		put_question(q, e, user);
 		return true;
 	}
-	return make_signature(q, e, &m);
+	return e->provider ? token_signature(q, e, &m, outcome) : make_signature(q, e, &m);
 }
 
-static bool get_extension(struct reader *r, struct constraints *c, struct err *err)
+static bool get_extension(struct reader *r, bool card, struct constraints *c, struct err *err)
 {
-	struct slice name = get_string(r), data = get_string(r);
+	struct slice name = get_string(r);
+	if (card && !c->has_certs && slice_eq_str(name, AGENT_CONSTRAINT_CERTS)) {
+		c->has_certs = true;
+		c->certs_only = get_bool(r);
+		c->certs = get_string(r);
+		return !r->bad || err_set(err, ERR_FORMAT, "certificates of a token are cut");
+	}
+	struct slice data = get_string(r);
 	if (r->bad || !slice_eq_str(name, AGENT_CONSTRAINT_DEST))
 		return err_set(err, ERR_UNSUPPORTED, "constraint %s is not known", text_show(name));
 	if (c->has_dest)
@@ -212,32 +226,32 @@ static bool get_extension(struct reader *r, struct constraints *c, struct err *e
 	return dest_valid(data, err);
 }
 
-/* draft-ietf-sshm-ssh-agent, 3.2.7. One that is not known makes the key unwelcome: it would be used more freely than its owner said. */
-static bool get_constraints(struct reader *r, uint64_t now, struct constraints *c, struct err *err)
+static bool get_lifetime(struct reader *r, uint64_t now, struct constraints *c, struct err *err)
 {
-	while (reader_left(r) && !r->bad) {
+	uint32_t seconds = get_u32(r);
+	if (r->bad || c->has_lifetime || seconds == 0)
+		return err_set(err, ERR_FORMAT, "a bad lifetime");
+	c->has_lifetime = true;
+	c->until = now + seconds;
+	return true;
+}
+
+/* draft-ietf-sshm-ssh-agent, 3.2.7. One that is not known makes the key unwelcome: it would be used more freely than its owner said. */
+bool agent_get_constraints(struct reader *r, const struct request *q, bool card, struct constraints *c)
+{
+	struct err *err = q->t->why;
+	bool ok = true;
+	*c = (struct constraints){.until = q->a->lifetime ? q->t->now + q->a->lifetime : UINT64_MAX};
+	while (ok && reader_left(r) && !r->bad) {
 		uint8_t type = get_u8(r);
-		uint32_t seconds;
 		switch (type) {
-		case AGENT_LIFETIME:
-			seconds = get_u32(r);
-			if (r->bad || c->has_lifetime || seconds == 0)
-				return err_set(err, ERR_FORMAT, "a bad lifetime");
-			c->has_lifetime = true;
-			c->until = now + seconds;
-			break;
-		case AGENT_CONFIRM_USE:
-			c->confirm = true;
-			break;
-		case AGENT_CONSTRAIN_EXTENSION:
-			if (!get_extension(r, c, err))
-				return false;
-			break;
-		default:
-			return err_set(err, ERR_UNSUPPORTED, "constraint %u is not known", type);
+		case AGENT_LIFETIME: ok = get_lifetime(r, q->t->now, c, err); break;
+		case AGENT_CONFIRM_USE: c->confirm = true; break;
+		case AGENT_CONSTRAIN_EXTENSION: ok = get_extension(r, card, c, err); break;
+		default: ok = err_set(err, ERR_UNSUPPORTED, "constraint %u is not known", type);
 		}
 	}
-	return !r->bad || err_set(err, ERR_FORMAT, "constraints are cut");
+	return ok && (!r->bad || err_set(err, ERR_FORMAT, "constraints are cut"));
 }
 
 static bool has_room(const struct agent *a, size_t more, struct err *err)
@@ -248,31 +262,42 @@ static bool has_room(const struct agent *a, size_t more, struct err *err)
 	return (a->n < AGENT_KEYS && sum <= AGENT_MESSAGE_MAX) || err_set(err, ERR_LIMIT, "the agent is full");
 }
 
-static bool keep(struct request *q, const struct key *k, struct slice blob, struct slice comment, const struct constraints *c)
+bool agent_keep(struct request *q, struct entry *take, struct slice blob, struct slice comment, const struct constraints *c)
 {
-	struct entry e = {.blob = BUF_INIT(AGENT_MESSAGE_MAX), .comment = BUF_INIT(AGENT_COMMENT_MAX), .dest = BUF_INIT(AGENT_MESSAGE_MAX),
-		.until = c->until, .confirm = c->confirm, .word = key_word(k)};
-	struct entry *old = find(q->a, blob);
-	if (!old && !has_room(q->a, blob.n + comment.n + 8, q->t->why))
+	struct entry *old = agent_find(q->a, blob);
+	if (!old && !has_room(q->a, blob.n + comment.n + 8, q->t->why)) {
+		entry_clear(take);
 		return false;
-	if (!shield_close(q->a->shield, k, &e.private))
-		return err_set(q->t->why, ERR_SYSTEM, "the key cannot be encrypted");
-	put_bytes(&e.blob, blob);
-	put_bytes(&e.comment, comment);
-	put_bytes(&e.dest, c->dest);
+	}
+	take->blob = BUF_INIT(AGENT_MESSAGE_MAX);
+	take->comment = BUF_INIT(AGENT_COMMENT_MAX);
+	take->dest = BUF_INIT(AGENT_MESSAGE_MAX);
+	take->until = c->until;
+	take->confirm = c->confirm;
+	put_bytes(&take->blob, blob);
+	put_bytes(&take->comment, comment);
+	put_bytes(&take->dest, c->dest);
 	if (old) {
 		entry_clear(old);
-		*old = e;
+		*old = *take;
 	} else {
-		LIST_PUSH(q->a->at, q->a->n, e);
+		LIST_PUSH(q->a->at, q->a->n, *take);
 	}
 	return true;
+}
+
+static bool keep_private(struct request *q, const struct key *k, struct slice blob, struct slice comment, const struct constraints *c)
+{
+	struct entry e = {.word = key_word(k)};
+	if (!shield_close(q->a->shield, k, &e.private))
+		return err_set(q->t->why, ERR_SYSTEM, "the key cannot be encrypted");
+	return agent_keep(q, &e, blob, comment, c);
 }
 
 static bool add(struct request *q, bool constrained)
 {
 	struct agent_rest m;
-	struct constraints c = {.until = q->a->lifetime ? q->t->now + q->a->lifetime : UINT64_MAX};
+	struct constraints c;
 	struct buf blob = BUF_INIT(CERT_MAX);
 	if (!msg_decode(agent_msg_row(constrained ? AGENT_ADD_ID_CONSTRAINED : AGENT_ADD_IDENTITY), q->message, &m))
 		return false;
@@ -289,7 +314,7 @@ static bool add(struct request *q, bool constrained)
 	else if (!constrained && !get_end(&r))
 		err_set(q->t->why, ERR_FORMAT, "bytes behind a key");
 	else
-		ok = get_constraints(&r, q->t->now, &c, q->t->why) && keep(q, k, buf_slice(&blob), comment, &c);
+		ok = agent_get_constraints(&r, q, false, &c) && keep_private(q, k, buf_slice(&blob), comment, &c);
 	key_free(k);
 	buf_clear(&blob);
 	return ok;
@@ -300,10 +325,10 @@ static bool remove_one(struct request *q)
 	struct agent_string m;
 	if (!msg_decode(agent_msg_row(AGENT_REMOVE_IDENTITY), q->message, &m))
 		return false;
-	struct entry *e = find(q->a, m.value);
-	if (e == NULL || !visible(q, e))
+	struct entry *e = agent_find(q->a, m.value);
+	if (e == NULL || !agent_visible(q, e))
 		return err_set(q->t->why, ERR_MISSING, "no such key to remove");
-	drop(q->a, (size_t)(e - q->a->at));
+	agent_drop(q->a, (size_t)(e - q->a->at));
 	return true;
 }
 
@@ -385,10 +410,9 @@ static bool handle(struct request *q, uint8_t type, enum agent_outcome *outcome)
 		put_u8(q->reply, AGENT_OLD_ANSWER);
 		put_u32(q->reply, 0);
 		return q->message.n == 1;
-	case AGENT_ADD_CARD:
-	case AGENT_ADD_CARD_CONSTRAINED:
-	case AGENT_REMOVE_CARD:
-		return err_set(q->t->why, ERR_UNSUPPORTED, "PKCS#11 tokens are not built yet");
+	case AGENT_ADD_CARD: return agent_add_card(q, false, outcome);
+	case AGENT_ADD_CARD_CONSTRAINED: return agent_add_card(q, true, outcome);
+	case AGENT_REMOVE_CARD: return agent_remove_card(q, outcome);
 	default:
 		return err_set(q->t->why, ERR_UNSUPPORTED, "request %u is not known", type);
 	}
@@ -402,7 +426,7 @@ enum agent_outcome agent_handle(struct agent *a, struct agent_conn *c, struct sl
 	agent_expire(a, t->now);
 	buf_reset(reply);
 	bool ok = handle(&q, type, &outcome);
-	if (outcome == AGENT_CONFIRM || (ok && reply->len && !reply->bad))
+	if (outcome != AGENT_ANSWERED || (ok && reply->len && !reply->bad))
 		return outcome;
 	ok = ok && !reply->bad;
 	buf_reset(reply);

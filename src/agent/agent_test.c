@@ -14,6 +14,8 @@ static struct buf reply, prompt;
 static struct key *key;
 static struct buf blob;
 static struct err why;
+static struct agent_work work;
+static const struct agent_done *given;
 
 static int setup(void **state)
 {
@@ -42,7 +44,7 @@ static int teardown(void **state)
 
 static enum agent_outcome handle(struct slice m, uint64_t now, bool confirmed)
 {
-	struct agent_turn t = {now, 1700000000, confirmed, &hash_sha256, &prompt, &why};
+	struct agent_turn t = {now, 1700000000, confirmed, &hash_sha256, &prompt, &why, &work, given};
 	why = (struct err){0};
 	buf_reset(&prompt);
 	return agent_handle(agent, &conn, m, &t, &reply);
@@ -220,6 +222,72 @@ static void sessions_have_their_limits(void **state)
 	assert_true(conn.sessions.failed);
 }
 
+static struct buf card(uint8_t type, const char *provider, struct slice constraints)
+{
+	struct buf m = BUF_INIT(AGENT_MESSAGE_MAX);
+	struct agent_card c = {slice_str(provider), SLICE_LIT("1234"), constraints};
+	msg_encode(agent_msg_row(type), &c, &m);
+	return m;
+}
+
+static enum agent_outcome handle_with(struct buf *m, const struct agent_done *done, bool confirmed)
+{
+	given = done;
+	enum agent_outcome o = handle(buf_slice(m), 1, confirmed);
+	given = NULL;
+	return o;
+}
+
+static void keys_of_a_token_sign_outside(void **state)
+{
+	(void)state;
+	struct agent_token_key k = {buf_slice(&blob), SLICE_LIT("label")};
+	struct agent_done loaded = {.provider = SLICE_LIT("/real.so"), .keys = &k, .n = 1}, signature = {.signature = SLICE_LIT("sig")};
+	struct agent_string s;
+	struct buf m = card(AGENT_ADD_CARD_CONSTRAINED, "/lib.so", SLICE_LIT("\2"));
+	assert_int_equal(handle_with(&m, NULL, false), AGENT_TOKEN_LOAD);
+	assert_true(slice_eq_str(work.provider, "/lib.so") && slice_eq_str(work.pin, "1234"));
+	assert_int_equal(agent_count(agent), 0);
+	assert_int_equal(handle_with(&m, &loaded, false), AGENT_ANSWERED);
+	assert_int_equal(reply.p[0], AGENT_SUCCESS);
+	assert_true(agent_uses(agent, SLICE_LIT("/real.so")));
+	buf_clear(&m);
+	m = sign_message(buf_slice(&blob), SLICE_LIT("data"), 0);
+	assert_int_equal(handle_with(&m, NULL, false), AGENT_CONFIRM);
+	assert_int_equal(handle_with(&m, NULL, true), AGENT_TOKEN_SIGN);
+	assert_true(slice_eq_str(work.provider, "/real.so") && slice_eq_str(work.data, "data") && slice_eq(work.blob, buf_slice(&blob)));
+	assert_string_equal(work.alg->name, "ssh-ed25519");
+	assert_int_equal(handle_with(&m, &signature, true), AGENT_ANSWERED);
+	assert_true(msg_decode(agent_msg_row(AGENT_SIGN_RESPONSE), buf_slice(&reply), &s) && slice_eq_str(s.value, "sig"));
+	buf_clear(&m);
+	m = card(AGENT_REMOVE_CARD, "/lib.so", slice_of(NULL, 0));
+	assert_int_equal(handle_with(&m, NULL, false), AGENT_TOKEN_DROP);
+	assert_int_equal(handle_with(&m, &(struct agent_done){.provider = SLICE_LIT("/other.so")}, false), AGENT_ANSWERED);
+	assert_int_equal(reply.p[0], AGENT_FAILURE);
+	assert_int_equal(handle_with(&m, &loaded, false), AGENT_ANSWERED);
+	assert_int_equal(reply.p[0], AGENT_SUCCESS);
+	assert_int_equal(agent_count(agent), 0);
+	buf_clear(&m);
+}
+
+static void requests_for_tokens_are_checked_before_anything_is_loaded(void **state)
+{
+	(void)state;
+	const struct { uint8_t type; const char *provider; struct slice constraints; } bad[] = {
+		{AGENT_ADD_CARD, "", {NULL, 0}}, {AGENT_ADD_CARD, "/lib.so", SLICE_LIT("\2")}, {AGENT_ADD_CARD_CONSTRAINED, "/lib.so", SLICE_LIT("\3")},
+		{AGENT_ADD_CARD_CONSTRAINED, "/lib.so", SLICE_LIT("\1\0\0")}, {AGENT_REMOVE_CARD, "", {NULL, 0}},
+		{AGENT_ADD_CARD_CONSTRAINED, "/lib.so", SLICE_LIT("\377\0\0\0\45associated-certs-v00@openssh.com\1\0\0\0\5")},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct buf m = card(bad[i].type, bad[i].provider, bad[i].constraints);
+		assert_int_equal(ask(&m, 1), AGENT_FAILURE);
+	}
+	struct buf m = simple(AGENT_LOCK, "x");
+	assert_int_equal(ask(&m, 1), AGENT_SUCCESS);
+	m = card(AGENT_ADD_CARD, "/lib.so", slice_of(NULL, 0));
+	assert_int_equal(ask(&m, 1), AGENT_FAILURE);
+}
+
 static void the_agent_gets_full(void **state)
 {
 	(void)state;
@@ -247,6 +315,8 @@ int main(void)
 		T(a_use_waits_for_confirmation),
 		T(locked_it_only_unlocks_and_binds),
 		T(sessions_have_their_limits),
+		T(keys_of_a_token_sign_outside),
+		T(requests_for_tokens_are_checked_before_anything_is_loaded),
 		T(the_agent_gets_full),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,8 @@ bool pk_sign(const struct pk *, const struct hash_alg *, struct slice data, stru
 enum verdict pk_verify(const struct pk *, const struct hash_alg *, struct slice data, struct slice sig) MUST_CHECK;
 
 /* PEM and PKCS#8 texts, encrypted or not. Errors: ERR_PASSPHRASE where one is missing (pass.p == NULL) or wrong. */
+/* The public key of an X.509 certificate (DER); nothing of it is checked. */
+struct pk *pk_from_x509(struct slice der, struct err *);
 struct pk *pk_from_pem(struct slice text, struct slice pass, struct err *);
 enum pk_pem { PK_PEM, PK_PKCS8, PK_PKCS8_PUBLIC, PK_PEM_PUBLIC };
 bool pk_to_pem(const struct pk *, enum pk_pem, struct slice pass, struct buf *text, struct err *) MUST_CHECK;

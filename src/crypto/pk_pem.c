@@ -9,6 +9,7 @@
 #include <openssl/encoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <string.h>
 #include "base/mem.h"
 #include "crypto/evp.h"
@@ -73,6 +74,20 @@ static struct pk *rebuild(EVP_PKEY *key, size_t text_len, struct err *err)
 	pk_free(raw);
 	buf_clear(&store);
 	return pk;
+}
+
+struct pk *pk_from_x509(struct slice der, struct err *err)
+{
+	const unsigned char *p = der.p;
+	crypto_ready();
+	X509 *cert = der.n && der.n <= TEXT_MAX ? d2i_X509(NULL, &p, (long)der.n) : NULL;
+	EVP_PKEY *key = cert ? X509_get_pubkey(cert) : NULL;
+	X509_free(cert);
+	ERR_clear_error();
+	if (key)
+		return rebuild(key, der.n, err);
+	err_set(err, ERR_FORMAT, "no X.509 certificate with a key that can be used");
+	return NULL;
 }
 
 struct pk *pk_from_pem(struct slice text, struct slice pass, struct err *err)

@@ -21,7 +21,7 @@ static const struct tool_option options[] = {
 	{'D', NULL, false, "remove all keys"},
 	{'d', NULL, false, "remove these keys; - reads public keys from standard input"},
 	{'E', "sha256|md5", false, "hash of fingerprints"},
-	{'e', "pkcs11", true, "remove the keys of a PKCS#11 library"},
+	{'e', "pkcs11", false, "remove the keys of a PKCS#11 library"},
 	{'H', "hostkey_file", false, "known_hosts file for -h"},
 	{'h', "destination", false, "use the key towards these hosts only"},
 	{'K', NULL, true, "add the resident keys of a security key"},
@@ -32,7 +32,7 @@ static const struct tool_option options[] = {
 	{'Q', NULL, false, "list extensions of the agent"},
 	{'q', NULL, false, "say nothing when all goes well"},
 	{'S', "provider", true, "library for security keys"},
-	{'s', "pkcs11", true, "add the keys of a PKCS#11 library"},
+	{'s', "pkcs11", false, "add the keys of a PKCS#11 library"},
 	{'T', NULL, false, "test whether the agent can use the private keys of these public ones"},
 	{'t', "life", false, "forget the key after this time"},
 	{'v', NULL, false, "say more; up to three times"},
@@ -49,7 +49,10 @@ const struct tool_option *add_options(size_t *count)
 static int usage(void)
 {
 	fputs("usage: ssh-add [-CcDdkLlNqQvXx] [-E hash] [-H hostkey_file] [-h destination] [-t life] [file ...]\n"
-	      "       ssh-add -T pubkey ...\n", stderr);
+	      "       ssh-add -s pkcs11 [-Cv] [certificate ...]\n"
+	      "       ssh-add -e pkcs11\n"
+	      "       ssh-add -T pubkey ...\n"
+	      "       ssh-add -Q\n", stderr);
 	return ADD_FAILED;
 }
 
@@ -126,7 +129,7 @@ static int query(struct add *a)
 	return ADD_OK;
 }
 
-struct flags { bool list, list_whole, remove_all, lock, unlock, test, query; unsigned verbose; };
+struct flags { bool list, list_whole, remove_all, lock, unlock, test, query; unsigned verbose; const char *card, *no_card; };
 
 static bool take_value(struct add *a, int letter)
 {
@@ -161,7 +164,9 @@ static bool take_option(struct add *a, struct flags *f, int letter)
 	case 'E': case 't': return take_value(a, letter);
 	case 'h': LIST_PUSH(a->destinations, a->dest_n, optarg); return true;
 	case 'H': LIST_PUSH(a->known_hosts, a->known_n, optarg); return true;
-	case 'K': case 's': case 'e': case 'S':
+	case 's': f->card = optarg; return true;
+	case 'e': f->no_card = optarg; return true;
+	case 'K': case 'S':
 		fprintf(stderr, "%s: -%c is not built yet\n", a->program, letter);
 		return false;
 	default:
@@ -180,6 +185,10 @@ static int run(struct add *a, const struct flags *f, char **rest)
 		return lock(a, f->lock);
 	if (f->test)
 		return rest[0] ? add_test(a, rest) : usage();
+	if (f->card)
+		return add_card(a, f->card, rest);
+	if (f->no_card)
+		return add_remove_card(a, f->no_card);
 	return f->remove_all ? remove_all(a) : add_files(a, rest);
 }
 

@@ -24,6 +24,10 @@ int add_main(int argc, char **argv);
 /* add_dest.c: fills dest from destinations. */
 bool add_destinations(struct add *, struct err *) MUST_CHECK;
 
+/* add_card.c. certs: paths, ended with NULL. */
+int add_card(struct add *, const char *provider, char **certs);
+int add_remove_card(struct add *, const char *provider);
+
 /* add_keys.c */
 int add_files(struct add *, char **paths);                 /* paths end with NULL; none: the default files */
 int add_list(struct add *, bool whole);

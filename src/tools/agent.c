@@ -23,8 +23,8 @@ static const struct tool_option rows[] = {
 	{'d', NULL, false, "debug: stay in the foreground and say what happens"},
 	{'E', "sha256|md5", false, "hash of fingerprints"},
 	{'k', NULL, false, "end the agent of SSH_AGENT_PID"},
-	{'O', "option", true, "no-restrict-websafe, allow-remote-pkcs11, websafe-allow="},
-	{'P', "allowed_providers", true, "libraries that may be loaded"},
+	{'O', "option", false, "no-restrict-websafe, allow-remote-pkcs11, websafe-allow="},
+	{'P', "allowed_providers", false, "libraries that may be loaded"},
 	{'s', NULL, false, "print commands for sh"},
 	{'T', NULL, false, "socket in the folder for temporary files"},
 	{'t', "life", false, "how long keys stay"},
@@ -39,9 +39,11 @@ const struct tool_option *agent_options(size_t *count)
 	return rows;
 }
 
+#define DEFAULT_PROVIDERS "/usr/lib*/*,/usr/local/lib*/*"
+
 struct options {
-	const char *program, *address;
-	bool csh, sh, foreground, debug, kill, temp, keep_stale;
+	const char *program, *address, *providers;
+	bool csh, sh, foreground, debug, kill, temp, keep_stale, allow_remote;
 	unsigned sweep;
 	uint32_t lifetime;
 	const struct hash_alg *fingerprint;
@@ -49,7 +51,7 @@ struct options {
 
 static int usage(void)
 {
-	fputs("usage: ssh-agent [-c | -s] [-Dd] [-TU] [-a bind_address] [-E hash] [-t life] [command [arg ...]]\n"
+	fputs("usage: ssh-agent [-c | -s] [-Dd] [-TU] [-a bind_address] [-E hash] [-O option] [-P allowed_providers] [-t life] [command [arg ...]]\n"
 	      "       ssh-agent [-c | -s] -k\n"
 	      "       ssh-agent -u\n"
 	      "       ssh-agent -V\n", stderr);
@@ -97,9 +99,15 @@ static int take_option(struct options *o, int letter)
 		fprintf(stderr, "Hawser_%s, %s\n", HAWSER_VERSION, crypto_version());
 		return 0;
 	case 'P':
+		if (o->providers)
+			return complain(o, "-P is given twice: write one list with commas");
+		o->providers = optarg;
+		break;
 	case 'O':
-		fprintf(stderr, "%s: -%c is not built yet (PKCS#11 tokens and security keys)\n", o->program, letter);
-		return 1;
+		if (strcmp(optarg, "allow-remote-pkcs11") != 0)
+			return complain(o, "-O takes allow-remote-pkcs11");
+		o->allow_remote = true;
+		break;
 	default: return usage();
 	}
 	return -1;
@@ -272,7 +280,7 @@ int agent_main(int argc, char **argv)
 		logsink_use_syslog(LOG_LEVEL_INFO, "ssh-agent", logsink_facility("AUTH"));
 	else
 		logsink_use_stderr(o.debug ? LOG_LEVEL_DEBUG3 : LOG_LEVEL_INFO, NULL);
-	struct agent_service s = {.socket = {.fd = -1}, .lifetime = o.lifetime, .fingerprint = o.fingerprint, .parent_fd = -1, .stop_on_int = front};
+	struct agent_service s = {.socket = {.fd = -1}, .lifetime = o.lifetime, .providers = o.providers ? o.providers : DEFAULT_PROVIDERS, .allow_remote = o.allow_remote, .fingerprint = o.fingerprint, .parent_fd = -1, .stop_on_int = front};
 	if (!make_socket(&o, &s, &err))
 		return complain(&o, err.text);
 	if (!front)

@@ -15,6 +15,8 @@ struct agent_socket { char *path, *dir; int fd; };         /* dir: ours to remov
 struct agent_service {
 	struct agent_socket socket;
 	uint32_t lifetime;
+	const char *providers;                              /* patterns of libraries that may be loaded */
+	bool allow_remote;                                  /* also for clients of a forwarded agent */
 	const struct hash_alg *fingerprint;
 	int parent_fd;                                      /* a pidfd: ends with that process; -1: with nobody */
 	bool stop_on_int;

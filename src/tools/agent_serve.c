@@ -41,6 +41,7 @@ static uint64_t seconds(void)
 /* The clock of lifetimes goes on while the machine sleeps; the timer does not, so every request looks again. */
 static void set_timer(struct server *s)
 {
+	loop_defer(&s->tidy);                           /* libraries whose last key has gone */
 	uint64_t next = agent_next_expiry(s->agent), now = seconds();
 	uint64_t wait = next <= now ? 0 : next - now;
 	loop_timer_at(&s->expiry, next == UINT64_MAX ? UINT64_MAX : clock_ms() + (wait > 3600 ? 3600 : wait) * 1000);
@@ -65,27 +66,47 @@ static void put_reply(struct conn *c, struct slice reply)
 	put_string(&c->out, reply);
 	mem_wipe(c->in.p, n);
 	buf_drop(&c->in, n);
+	c->confirmed = false;
 	set_timer(c->s);
 }
 
+static bool begin_work(struct conn *c, enum agent_outcome outcome, const struct agent_work *work, struct err *why)
+{
+	switch (outcome) {
+	case AGENT_CONFIRM: agent_wait(c, WAIT_CONFIRM); return true;
+	case AGENT_TOKEN_LOAD: return agent_link_load(c, work, why);
+	case AGENT_TOKEN_SIGN: return agent_link_sign(c, work, why);
+	default: return false;
+	}
+}
+
 /* Answers the request, or leaves it where it is and waits for something first. */
-static void answer(struct conn *c, bool confirmed)
+static void answer(struct conn *c, const struct agent_done *done)
 {
 	struct buf reply = BUF_INIT(AGENT_MESSAGE_MAX);
 	struct err why = {0};
 	struct slice m = request(c);
-	struct agent_turn t = {seconds(), clock_wall(), confirmed, c->s->how->fingerprint, &c->prompt, &why};
+	struct agent_work work;
+	struct agent_turn t = {seconds(), clock_wall(), c->confirmed, c->s->how->fingerprint, &c->prompt, &why, &work, done};
 	log_debug("request %u, %zu bytes", m.p[0], m.n);
 	buf_reset(&c->prompt);
 	enum agent_outcome outcome = agent_handle(c->s->agent, &c->state, m, &t, &reply);
-	if (why.code != ERR_NONE)
-		log_verbose("refused: %s", why.text);
+	if (outcome == AGENT_TOKEN_DROP) {
+		char *path = agent_link_path(work.provider);
+		t.done = &(struct agent_done){.provider = slice_str(path)};
+		outcome = agent_handle(c->s->agent, &c->state, m, &t, &reply);
+		mem_free(path);
+	}
 	if (m.p[0] == AGENT_UNLOCK)
 		agent_unlock_tried(c->s);
-	if (outcome == AGENT_CONFIRM)
-		agent_wait(c, WAIT_CONFIRM);
-	else
+	if (outcome == AGENT_ANSWERED) {
 		put_reply(c, buf_slice(&reply));
+	} else if (!begin_work(c, outcome, &work, &why)) {
+		uint8_t failure = AGENT_FAILURE;
+		put_reply(c, slice_of(&failure, 1));
+	}
+	if (why.code != ERR_NONE)
+		log_verbose("refused: %s", why.text);
 	buf_clear(&reply);
 }
 
@@ -113,7 +134,7 @@ static bool take_messages(struct conn *c)
 			return true;
 		if (c->in.p[HEAD] == AGENT_UNLOCK && agent_unlock_waits(c))
 			return true;
-		answer(c, false);
+		answer(c, NULL);
 		if (!flush(c))
 			return false;
 	}
@@ -156,11 +177,23 @@ static void on_conn(void *arg, unsigned ready)
 void agent_waited(struct conn *c, bool yes)
 {
 	uint8_t failure = AGENT_FAILURE;
+	c->confirmed = c->confirmed || (yes && c->wait == WAIT_CONFIRM);
 	agent_wait_ends(c);
 	if (yes)
-		answer(c, true);
+		answer(c, NULL);
 	else
 		put_reply(c, slice_of(&failure, 1));
+	go_on(c, flush(c) && take_messages(c));
+}
+
+void agent_waited_done(struct conn *c, const struct agent_done *done)
+{
+	if (done == NULL) {
+		agent_waited(c, false);
+		return;
+	}
+	agent_wait_ends(c);
+	answer(c, done);
 	go_on(c, flush(c) && take_messages(c));
 }
 
@@ -220,6 +253,7 @@ int agent_serve(struct agent_service *how)
 	signal(SIGPIPE, SIG_IGN);
 	loop_timer_init(&s.expiry, s.loop, expire, &s);
 	agent_waits_init(&s);
+	agent_links_init(&s);
 	s.listener = loop_fd_add(s.loop, how->socket.fd, LOOP_READ, on_listener, &s);
 	if (how->parent_fd >= 0)
 		parent = loop_fd_add(s.loop, how->parent_fd, LOOP_READ, on_parent, &s);
@@ -230,6 +264,7 @@ int agent_serve(struct agent_service *how)
 	while (s.conns)
 		close_conn(s.conns);
 	agent_waits_clear(&s);
+	agent_links_clear(&s);
 	loop_timer_stop(&s.expiry);
 	loop_fd_remove(s.listener);
 	loop_fd_remove(parent);
