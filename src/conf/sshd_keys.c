@@ -144,7 +144,7 @@ static const struct conf_key keys[] = {
 	{"PermitListen", &CT_ANY_OR_NONE, O(permit_listen), M, LATER, ANY, .dflt = "any", .help = "Where remote forwards may listen."},
 	{"PermitUserEnvironment", &CT_AGENT, O(permit_user_environment), G, BUILT, .dflt = "no",
 		.help = "Read ~/.ssh/environment and environment= in authorized_keys."},
-	{"PubkeyAuthOptions", &CT_PUBKEY_OPTIONS, O(pubkey_auth_options), M, LATER, ANY, .dflt = "none", .help = "What FIDO keys must prove."},
+	{"PubkeyAuthOptions", &CT_PUBKEY_OPTIONS, O(pubkey_auth_options), M, BUILT, .dflt = "none", .help = "What FIDO keys must prove."},
 
 	{"HostDSAKey", NULL, .state = CONF_ALIAS, G, .dflt = "HostKey"},
 	{"HostbasedAcceptedKeyTypes", NULL, .state = CONF_ALIAS, M, .dflt = "HostbasedAcceptedAlgorithms"},

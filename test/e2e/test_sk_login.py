@@ -139,6 +139,31 @@ def test_options_of_the_server(soft, bindir, folder, servers, which):
     assert not is_in(login(soft, bindir, which, s, key))
 
 
+def test_certificates_and_touch(soft, bindir, folder, servers):
+    """Both the authority's line and the certificate must waive the touch; the log says what was missing."""
+    key, ca = make(soft, folder, 'ed25519-sk'), folder / 'ca'
+    subprocess.run([THEIRS / 'ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', ca], check=True)
+    sign = lambda *options: subprocess.run([THEIRS / 'ssh-keygen', '-q', '-s', ca, '-I', 'x', '-n', ME, *options, f'{key}.pub'], check=True)
+    s = servers('ours')
+    allow(s, ca, 'cert-authority')
+    sign()
+    assert is_in(login(soft, bindir, 'theirs', s, key))
+    s.wait_log(rf'^Accepted publickey for {ME} from 127.0.0.1 port \d+ ssh2: ED25519-SK-CERT SHA256:\S+ ID x \(serial 0\) CA ED25519 SHA256:\S+, signature count = \d+$')
+    lazy = lambda: is_in(login(soft, bindir, 'theirs', s, key, HAWSER_SOFT_LAZY='1'))
+    assert not lazy()
+    s.wait_log(rf'^public key ED25519-SK-CERT SHA256:\S+ signature for {ME} from 127.0.0.1 port \d+ rejected: '
+               r'user presence \(authenticator touch\) requirement not met ?$')
+    sign('-O', 'no-touch-required')
+    assert not lazy()
+    allow(s, ca, 'cert-authority,no-touch-required')
+    assert lazy()
+    sign()
+    assert not lazy()
+    sign('-O', 'verify-required')
+    assert not is_in(login(soft, bindir, 'theirs', s, key))
+    s.wait_log('rejected: user verification requirement not met ?$')
+
+
 def test_batch_mode_asks_for_no_pin(soft, bindir, folder, servers):
     s, key = servers('ours'), make(soft, folder, 'ed25519-sk', '-O', 'verify-required', '-O', 'resident')
     allow(s, key)
