@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "client/certfile.h"
 #include "client/readpass.h"
 #include "client/sk.h"
 #include "key/keyfile.h"
@@ -58,6 +59,7 @@ static void drop(struct identity *id)
 	mem_free(id->comment);
 	key_free(id->public);
 	key_free(id->private);
+	cert_free(id->cert);
 	buf_clear(&id->blob);
 }
 
@@ -102,66 +104,176 @@ static bool read_identity_file(struct identity *id, struct err *e)
 	return id->public != NULL;
 }
 
+static struct identity *take_cert(struct identities *l, struct cert *cert, const char *path, bool given, bool no_key_file)
+{
+	if (cert->role != CERT_USER) {
+		log_debug("certificate %s is not for users", path);
+		cert_free(cert);
+		return NULL;
+	}
+	struct identity *id = add(l);
+	id->path = mem_str(path);
+	id->cert = cert;
+	id->public = key_copy(cert->key);
+	id->given = given;
+	id->no_key_file = no_key_file;
+	put_bytes(&id->blob, buf_slice(&cert->blob));
+	log_debug("%s file %s type %s", no_key_file ? "certificate" : "identity", path, key_kind(id->public)->cert);
+	return id;
+}
+
+static void load_beside(struct client *c, struct identities *l, const char *path, bool given)
+{
+	struct err e = {0};
+	if (c->conf.certificate_file.n)
+		return;
+	struct cert *cert = certfile_beside(path, NULL, &e);
+	if (cert)
+		take_cert(l, cert, path, given, false);
+	else if (e.code != ERR_MISSING)
+		log_debug("%s", e.text);
+}
+
+static void say_missing(const char *path, bool given, const struct err *e)
+{
+	if (e->code == ERR_MISSING && given)
+		log_info("Warning: Identity file %s not accessible: No such file or directory.", path);
+	else
+		log_at(e->code == ERR_MISSING ? LOG_LEVEL_DEBUG1 : LOG_LEVEL_ERROR, "identity file %s: %s", path, e->text);
+}
+
+static void load_file(struct client *c, struct identities *l, const char *name, bool given)
+{
+	struct err e = {0};
+	struct identity id = {.path = config_path(c, "IdentityFile", name, &e), .given = given, .blob = BUF_INIT(KEYFILE_MAX)};
+	bool may_be_cert = id.path && strlen(id.path) > 4 && strcmp(id.path + strlen(id.path) - 4, ".pub") == 0;
+	struct cert *cert = may_be_cert ? certfile_read(id.path, &(struct err){0}) : NULL;
+	char *path = mem_str(id.path ? id.path : name);
+	if (cert) {                                         /* -i with the certificate itself */
+		take_cert(l, cert, path, given, true);
+		drop(&id);
+	} else if (id.path == NULL || !read_identity_file(&id, &e)) {
+		say_missing(path, given, &e);
+		drop(&id);
+	} else {
+		key_blob(id.public, &id.blob);
+		log_debug("identity file %s type %s", path, key_type(id.public));
+		LIST_PUSH(l->at, l->n, id);
+	}
+	if (cert == NULL)
+		load_beside(c, l, path, given);
+	mem_free(path);
+}
+
 static void load_files(struct client *c, struct identities *l)
 {
-	bool given = SSH_GIVEN(&c->conf, identity_file);
-	for (size_t i = 0; i < c->conf.identity_file.n; i++) {
-		const char *name = c->conf.identity_file.v[i];
+	const struct conf_list *keys = &c->conf.identity_file, *certs = &c->conf.certificate_file;
+	for (size_t i = 0; i < keys->n; i++)
+		if (strcmp(keys->v[i], "none") != 0)
+			load_file(c, l, keys->v[i], SSH_GIVEN(&c->conf, identity_file));
+	for (size_t i = 0; i < certs->n; i++) {
 		struct err e = {0};
-		if (strcmp(name, "none") == 0)
-			continue;
-		struct identity id = {.path = config_path(c, "IdentityFile", name, &e), .given = given, .blob = BUF_INIT(KEYFILE_MAX)};
-		if (id.path == NULL || !read_identity_file(&id, &e)) {
-			log_at(given && e.code == ERR_MISSING ? LOG_LEVEL_INFO : e.code == ERR_MISSING ? LOG_LEVEL_DEBUG1 : LOG_LEVEL_ERROR,
-				given && e.code == ERR_MISSING ? "Warning: Identity file %s not accessible: No such file or directory." : "identity file %s: %s",
-				id.path ? id.path : name, e.text);
-			drop(&id);
-			continue;
-		}
-		key_blob(id.public, &id.blob);
-		log_debug("identity file %s type %s", id.path, key_type(id.public));
-		LIST_PUSH(l->at, l->n, id);
+		char *path = config_path(c, "CertificateFile", certs->v[i], &e);
+		struct cert *cert = path ? certfile_read(path, &e) : NULL;
+		struct identity *id = cert ? take_cert(l, cert, path, true, true) : NULL;
+		if (id)
+			id->listed = true;
+		else if (cert == NULL)
+			log_at(e.code == ERR_MISSING ? LOG_LEVEL_DEBUG1 : LOG_LEVEL_ERROR, "certificate file %s: %s", certs->v[i], e.text);
+		mem_free(path);
 	}
 }
 
-static void add_agent_key(struct client *c, struct identities *l, const struct agent_key *k)
+static void add_agent_key(struct client *c, struct identities *l, const struct agent_key *k, size_t at)
 {
 	struct err e;
 	struct identity *known = identity_find(l, k->blob);
 	if (known) {
 		known->in_agent = true;
+		known->agent_at = at;
 		return;
 	}
 	if (c->conf.identities_only)
 		return;
-	struct key *key = key_from_blob(k->blob, &e);
+	struct cert *cert = NULL;
+	struct key *key = key_from_any(k->blob, &cert, &e);
 	if (key == NULL) {
 		log_debug("agent key passed over: %s", e.text);
 		return;
 	}
 	struct identity *id = add(l);
 	id->public = key;
+	id->cert = cert;
 	id->in_agent = true;
+	id->agent_at = at;
 	id->comment = mem_str(text_show(k->comment));
 	put_bytes(&id->blob, k->blob);
 }
 
-static int rank(const struct identity *id)
+static int group(const struct identity *id)
 {
-	return id->in_agent && id->path ? 0 : id->in_agent ? 1 : 2;
+	return id->listed ? 0 : id->in_agent ? 1 : 2;
 }
 
-/* Stable: within a rank the order of agent and configuration stays. */
+static bool before(const struct identity *a, const struct identity *b)
+{
+	if (group(a) != group(b) || group(a) != 1)
+		return group(a) < group(b);
+	if ((a->path == NULL) != (b->path == NULL))
+		return a->path != NULL;
+	return a->agent_at < b->agent_at;
+}
+
+static bool has_option(struct slice list, const char *wanted)
+{
+	struct reader r = reader_of(list);
+	struct slice name, data;
+	while (cert_next_option(&r, &name, &data))
+		if (slice_eq_str(name, wanted))
+			return true;
+	return false;
+}
+
+/* What asks nothing of a human first. */
+static int trouble(const struct identity *id)
+{
+	bool sk = key_kind(id->public)->sk;
+	if (id->cert == NULL)
+		return 3;
+	if (sk && has_option(id->cert->critical, "verify-required"))
+		return 2;
+	return sk && has_option(id->cert->extensions, "no-touch-required") ? 0 : 1;
+}
+
+static void insert(struct identities *l, bool (*is_before)(const struct identity *, const struct identity *), bool all)
+{
+	for (size_t i = 1; i < l->n; i++) {
+		struct identity id = l->at[i];
+		size_t hole = i;
+		if (!all && id.given)
+			continue;
+		for (size_t k = i; k > 0; k--) {
+			if (!all && l->at[k - 1].given)
+				continue;                   /* what was named keeps its place */
+			if (!is_before(&id, &l->at[k - 1]))
+				break;
+			l->at[hole] = l->at[k - 1];
+			hole = k - 1;
+		}
+		l->at[hole] = id;
+	}
+}
+
+static bool less_trouble(const struct identity *a, const struct identity *b)
+{
+	return group(a) == group(b) && trouble(a) < trouble(b);
+}
+
+/* Stable: what the agent has stands in its order, files in that of the configuration. */
 static void sort(struct identities *l)
 {
-	struct identity *out = mem_list(l->n + 1, sizeof *out);
-	size_t n = 0;
-	for (int r = 0; r < 3; r++)
-		for (size_t i = 0; i < l->n; i++)
-			if (rank(&l->at[i]) == r)
-				out[n++] = l->at[i];
-	mem_free(l->at);
-	l->at = out;
+	insert(l, before, true);
+	insert(l, less_trouble, false);
 }
 
 void identities_load(struct client *c, struct identities *l)
@@ -175,7 +287,7 @@ void identities_load(struct client *c, struct identities *l)
 	if (l->has_agent && !agentio_list(&l->agent, &keys, &n, &e))
 		log_debug("%s", e.text);
 	for (size_t i = 0; i < n; i++)
-		add_agent_key(c, l, &keys[i]);
+		add_agent_key(c, l, &keys[i], i);
 	mem_free(keys);
 	sort(l);
 }
@@ -196,17 +308,44 @@ struct identity *identity_find(struct identities *l, struct slice blob)
 	return NULL;
 }
 
+/* The server's list counts for RSA, which may sign in several ways; other keys have one, which the list may have forgotten. */
 const struct key_alg *identity_alg(struct client *c, const struct identity *id)
 {
 	struct slice ours = slice_str(c->conf.pubkey_accepted_algorithms), theirs = ssh_peer_sig_algs(c->ssh), name;
-	if (id->public == NULL || (key_bits(id->public) < (unsigned)c->conf.required_rsa_size && strcmp(key_type(id->public), "ssh-rsa") == 0))
+	bool rsa = strcmp(key_type(id->public), "ssh-rsa") == 0;
+	const char *type = id->cert ? key_kind(id->public)->cert : key_type(id->public);
+	if (rsa && key_bits(id->public) < (unsigned)c->conf.required_rsa_size)
 		return NULL;
 	while (names_next(&ours, &name)) {
 		const struct key_alg *alg = key_alg_find(name);
-		if (alg && strcmp(alg->type, key_type(id->public)) == 0 && (theirs.n == 0 || names_has(theirs, name)))
+		if (alg && strcmp(alg->type, type) == 0 && (!rsa || theirs.n == 0 || names_has_str(theirs, key_alg_plain(alg)->name)))
 			return alg;
 	}
 	return NULL;
+}
+
+struct identity *identity_signer(struct identities *l, struct identity *id)
+{
+	struct identity *other = NULL;
+	if (id->cert == NULL || id->in_agent)
+		return id;
+	for (size_t i = 0; i < l->n; i++) {
+		struct identity *k = &l->at[i];
+		if (k->cert == NULL && key_equal(k->public, id->public) && (other == NULL || k->private || k->in_agent))
+			other = k;
+	}
+	return other ? other : id;
+}
+
+void identity_put(const struct identity *id, struct buf *out)
+{
+	struct buf print = BUF_INIT(200), blob = BUF_INIT(KEYFILE_MAX);
+	key_blob(id->public, &blob);
+	key_fingerprint(buf_slice(&blob), &hash_sha256, &print);
+	put_fmt(out, "%s %s%s %s%s%s", id->path ? id->path : id->comment, key_word(id->public), id->cert ? "-CERT" : "", buf_cstr(&print),
+		id->given ? " explicit" : "", id->in_agent ? " agent" : "");
+	buf_clear(&print);
+	buf_clear(&blob);
 }
 
 static struct key *unlock(struct client *c, struct identity *id, struct err *e)
@@ -232,23 +371,31 @@ static struct key *unlock(struct client *c, struct identity *id, struct err *e)
 	return key;
 }
 
+static bool sign_by_agent(struct identities *l, const struct identity *id, const struct key_alg *alg, struct slice data, struct buf *sig, struct err *e)
+{
+	const char *name = key_alg_plain(alg)->name;
+	uint32_t flags = strcmp(name, "rsa-sha2-512") == 0 ? AGENT_SIGN_RSA_SHA2_512 : strcmp(name, "rsa-sha2-256") == 0 ? AGENT_SIGN_RSA_SHA2_256 : 0;
+	return agentio_sign(&l->agent, buf_slice(&id->blob), data, flags, sig, e);
+}
+
 bool identity_sign(struct client *c, struct identities *l, struct identity *id, const struct key_alg *alg, struct slice data, struct buf *sig, struct err *e)
 {
-	if (id->in_agent && id->private == NULL) {
-		uint32_t flags = strcmp(alg->name, "rsa-sha2-512") == 0 ? AGENT_SIGN_RSA_SHA2_512
-		               : strcmp(alg->name, "rsa-sha2-256") == 0 ? AGENT_SIGN_RSA_SHA2_256 : 0;
-		if (agentio_sign(&l->agent, buf_slice(&id->blob), data, flags, sig, e))
+	struct identity *signer = identity_signer(l, id);
+	if (signer != id)
+		log_debug("using private key \"%s\"%s for certificate", signer->path ? signer->path : signer->comment, signer->in_agent ? " from agent" : "");
+	if (signer->in_agent && signer->private == NULL) {
+		if (sign_by_agent(l, signer, alg, data, sig, e))
 			return true;
-		if (id->path == NULL)
+		if (signer->path == NULL || signer->no_key_file)
 			return false;
-		log_debug("%s; trying the file %s", e->text, id->path);
+		log_debug("%s; trying the file %s", e->text, signer->path);
 		buf_reset(sig);
 	}
-	if (id->private == NULL && id->path)
-		id->private = unlock(c, id, e);
-	if (id->private == NULL)
+	if (signer->private == NULL && signer->path && !signer->no_key_file)
+		signer->private = unlock(c, signer, e);
+	if (signer->private == NULL)
 		return e->code ? false : err_set(e, ERR_MISSING, "no private key for %s", id->path ? id->path : "this key");
-	struct sk_user user = {sk_provider_of(c->conf.security_key_provider), id->path, c->conf.fingerprint_hash == CONF_HASH_MD5 ? &hash_md5 : &hash_sha256,
+	struct sk_user user = {sk_provider_of(c->conf.security_key_provider), signer->path, c->conf.fingerprint_hash == CONF_HASH_MD5 ? &hash_md5 : &hash_sha256,
 		c->conf.batch_mode};
-	return sk_sign(id->private, alg, &user, data, sig, e);
+	return sk_sign(signer->private, alg, &user, data, sig, e);
 }

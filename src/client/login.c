@@ -65,9 +65,10 @@ static struct identity *next_identity(struct login *a, const struct key_alg **al
 /* A signature at once saves a round trip and costs little where the key lies open in a file; a slow
  * one only if there is no other key. A key behind a passphrase, or in an agent that may want a human
  * to confirm, is used when the server has said that it takes it. */
-static bool sign_at_once(const struct login *a, const struct identity *id)
+static bool sign_at_once(struct login *a, struct identity *id)
 {
-	return id->private != NULL && !key_kind(id->private)->sk && (a->ids.n == 1 || strcmp(key_type(id->public), "ssh-rsa") != 0);
+	const struct key *private = identity_signer(&a->ids, id)->private;
+	return private != NULL && !key_kind(private)->sk && (a->ids.n == 1 || strcmp(key_type(id->public), "ssh-rsa") != 0);
 }
 
 static bool try_publickey(struct login *a, bool first, struct answer_credential *out)
@@ -83,9 +84,9 @@ static bool try_publickey(struct login *a, bool first, struct answer_credential 
 	out->kind = sign_at_once(a, id) ? CREDENTIAL_SIGN : CREDENTIAL_PROBE;
 	out->algorithm = slice_str(alg->name);
 	out->blob = buf_slice(&id->blob);
-	struct buf print = BUF_INIT(200);
-	key_fingerprint(out->blob, &hash_sha256, &print);
-	log_debug("Offering public key: %s %s %s%s", id->path ? id->path : id->comment, key_word(id->public), buf_cstr(&print), id->in_agent ? " agent" : "");
+	struct buf print = BUF_INIT(8192);
+	identity_put(id, &print);
+	log_debug("Offering public key: %s", buf_cstr(&print));
 	buf_clear(&print);
 	return true;
 }

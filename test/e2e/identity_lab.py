@@ -33,7 +33,7 @@ class DebianServer:
                                'LogLevel DEBUG1\nKbdInteractiveAuthentication no\nMaxStartups 100\n' + ''.join(f'HostKey {self.host_keys[k]}\n' for k in kinds))
         if os.geteuid() == 0:
             pathlib.Path('/run/sshd').mkdir(exist_ok=True)
-        with open(self.log, 'ab') as log:
+        with open(self.log, 'wb') as log:
             self.process = subprocess.Popen([*(cell.enter if cell else []), '/usr/sbin/sshd', '-D', '-e', '-f', str(self.config)],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(lambda: self.process.poll() is not None or 'Server listening' in self.text())
