@@ -47,7 +47,7 @@ struct ssh_setup {
 	uint32_t keepalive_count;                           /* 0: probe but never give up */
 	uint32_t gex_min, gex_preferred, gex_max;           /* client; 0: OpenSSH's 2048, by cipher, 8192 */
 	uint32_t channel_max;                               /* open at once; 0: 128 */
-	uint32_t window_first, window_max;                  /* bytes; 0: 2 MiB, 64 MiB */
+	uint32_t window_first, window_max;                  /* bytes; 0: 2 MiB (up to 16 on a long path), 64 MiB */
 	bool resume;                                        /* offer resume where the peer does */
 	enum log_level trace;                               /* LOG_LEVEL_DEBUG1..3: EV_TRACE lines; else none */
 	uint64_t now;

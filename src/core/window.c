@@ -7,15 +7,27 @@
  */
 #include "core/mux.h"
 
-uint32_t window_first(const struct ssh *ssh)
-{
-	return ssh->setup.window_first ? ssh->setup.window_first : WINDOW_FIRST;
-}
-
 static uint32_t window_limit(const struct ssh *ssh)
 {
-	uint32_t max = ssh->setup.window_max ? ssh->setup.window_max : WINDOW_MAX;
-	return max > window_first(ssh) ? max : window_first(ssh);
+	uint32_t max = ssh->setup.window_max ? ssh->setup.window_max : WINDOW_MAX, least = ssh->setup.window_first ? ssh->setup.window_first : WINDOW_FIRST;
+	return max > least ? max : least;
+}
+
+/* Where the login has shown a long path, what 200 MB/s need to fill it, within limits: each round trip of growing costs a stream that time. */
+uint32_t window_first(const struct ssh *ssh)
+{
+	enum { FOR_ONE_MS = 200 * 1024, LONG_PATH_MAX = 16 * 1024 * 1024 };
+	const struct mux *m = ssh->mux;
+	if (ssh->setup.window_first)
+		return ssh->setup.window_first;
+	if (!m || !m->rtt_asked || m->rtt == RTT_UNKNOWN)
+		return WINDOW_FIRST;
+	uint64_t want = (uint64_t)(m->rtt - 1) * FOR_ONE_MS;
+	if (want > LONG_PATH_MAX)
+		want = LONG_PATH_MAX;
+	if (want > window_limit(ssh))
+		want = window_limit(ssh);
+	return want > WINDOW_FIRST ? (uint32_t)want : WINDOW_FIRST;
 }
 
 uint32_t packet_in_max(const struct ssh *ssh)

@@ -101,6 +101,37 @@ static void one_event(struct drive *d, const struct ssh_event *ev)
 	d->ops->event(d->owner, ev);
 }
 
+/* Slices that their sinks did not take may stay where they lie for a moment, in place of a copy: while the reader keeps up,
+ * that is all the time he needs. Nothing is read from the socket meanwhile; after HOLD_MS they are copied and reading
+ * goes on, so that a reader who rests holds up nobody else. */
+static void write_slices(struct drive *d)
+{
+	bool left = false;
+	for (struct endpoint *e = d->endpoints; e; e = e->next)
+		if (e->dirty)
+			left |= e->waits || endpoint_try_slices(e);
+	if (left && !d->held)
+		loop_timer_at(&d->hold, loop_now(d->loop) + HOLD_MS);
+	if (!left)
+		loop_timer_stop(&d->hold);
+	d->held = left;
+}
+
+static void copy_slices(struct drive *d)
+{
+	for (struct endpoint *e = d->endpoints; e; e = e->next)
+		if (e->dirty)
+			endpoint_flush_slices(e);
+	loop_timer_stop(&d->hold);
+	d->held = false;
+}
+
+static void on_hold(void *arg)
+{
+	copy_slices(arg);
+	drive_pump(arg);
+}
+
 /* Events until the core wants bytes; then the slices of this turn go out before the buffer is reused. */
 static void run_events(struct drive *d)
 {
@@ -117,9 +148,7 @@ static void run_events(struct drive *d)
 		if (over)
 			break;
 	}
-	for (struct endpoint *e = d->endpoints; e; e = e->next)
-		if (e->dirty)
-			endpoint_flush_slices(e);
+	write_slices(d);
 }
 
 /* Nothing happened for a while: buffers that more than a few keystrokes have touched go back to the kernel. */
@@ -128,7 +157,7 @@ static void on_idle(void *arg)
 	enum { TOUCHED = 32 * 1024 };
 	struct drive *d = arg;
 	uint64_t moved = ssh_bytes(d->ssh, true) + ssh_bytes(d->ssh, false);
-	if (d->busy) {
+	if (d->busy || d->held) {
 		d->busy = false;
 		loop_timer_at(&d->idle, loop_now(d->loop) + IDLE_MS);
 	} else if (moved - d->trimmed_at >= TOUCHED || d->trimmed_at == 0) {
@@ -171,7 +200,7 @@ static void on_in(void *arg, unsigned ready)
 {
 	struct drive *d = arg;
 	(void)ready;
-	if (!d->in_ended)
+	if (!d->in_ended && !d->held)
 		read_socket(d);
 	drive_pump(d);
 }
@@ -196,7 +225,7 @@ static void on_timer(void *arg)
 
 void drive_sync(struct drive *d)
 {
-	bool reads = !d->in_ended && !ssh_is_over(d->ssh) && ssh_space(d->ssh).n > 0;
+	bool reads = !d->in_ended && !d->held && !ssh_is_over(d->ssh) && ssh_space(d->ssh).n > 0;
 	unsigned in = reads ? LOOP_READ : 0, out = d->out_blocked ? LOOP_WRITE : 0;
 	if (d->in == d->out) {
 		loop_fd_want(d->in_watch, in | out);
@@ -217,6 +246,7 @@ struct drive *drive_new(struct loop *loop, struct ssh *ssh, int in, int out, con
 	loop_defer_init(&d->work, loop, on_work, d);
 	loop_timer_init(&d->timer, loop, on_timer, d);
 	loop_timer_init(&d->idle, loop, on_idle, d);
+	loop_timer_init(&d->hold, loop, on_hold, d);
 	loop_defer(&d->work);
 	return d;
 }
@@ -235,6 +265,7 @@ void drive_free(struct drive *d)
 	loop_defer_cancel(&d->work);
 	loop_timer_stop(&d->timer);
 	loop_timer_stop(&d->idle);
+	loop_timer_stop(&d->hold);
 	mem_free(d);
 }
 

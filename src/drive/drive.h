@@ -7,8 +7,9 @@
  * An endpoint joins descriptors to a channel: two sources (read, sent as STREAM_OUT and
  * STREAM_ERR) and two sinks (written with what arrives). It owns its descriptors unless told
  * otherwise. Bytes go straight between descriptor and packet (readv into chan_space, writev from
- * slices of EV_DATA); what a sink does not take waits in a backlog that the window bounds. Buffers
- * go back to the kernel when nothing happens for a second.
+ * slices of EV_DATA); what a sink does not take waits where it lies for up to 2 ms, during which
+ * nothing is read from the peer, then in a backlog that the window bounds. Buffers go back to the
+ * kernel when nothing happens for a second.
  *
  * `in` and `out` are one socket or two pipes. The drive does not own them.
  */

@@ -1,6 +1,7 @@
 #include "drive/internal.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,6 +49,9 @@ static void close_sink(struct endpoint *e, int i)
 
 static void give_back(struct endpoint *e, struct sink *s)
 {
+	size_t own = s->own < s->owed ? s->own : s->owed;
+	s->own -= own;
+	s->owed -= own;
 	if (s->owed == 0 || e->dead)
 		return;
 	chan_consumed(e->drive->ssh, e->chan, s->owed);
@@ -93,48 +97,70 @@ static void flush_backlog(struct endpoint *e, int i)
 		close_sink(e, i);
 }
 
-static void keep_rest(struct sink *s, size_t written)
+static void keep_rest(struct sink *s)
 {
-	for (unsigned k = 0; k < s->nslices; k++) {
-		size_t n = s->slices[k].iov_len;
-		if (written >= n) {
-			written -= n;
-			continue;
-		}
-		put_bytes(&s->backlog, slice_of((uint8_t *)s->slices[k].iov_base + written, n - written));
-		written = 0;
-	}
+	for (unsigned k = 0; k < s->nslices; k++)
+		put_bytes(&s->backlog, slice_of(s->slices[k].iov_base, s->slices[k].iov_len));
 	s->nslices = 0;
 }
 
-static void flush_sink(struct endpoint *e, int i)
+static void drop_written(struct sink *s, size_t written)
+{
+	unsigned gone = 0;
+	while (gone < s->nslices && written >= s->slices[gone].iov_len)
+		written -= s->slices[gone++].iov_len;
+	s->nslices -= gone;
+	memmove(s->slices, s->slices + gone, s->nslices * sizeof *s->slices);
+	if (s->nslices && written) {
+		s->slices[0].iov_base = (uint8_t *)s->slices[0].iov_base + written;
+		s->slices[0].iov_len -= written;
+	}
+}
+
+static void write_slices(struct endpoint *e, int i)
 {
 	struct sink *s = &e->sink[i];
-	if (s->nslices == 0)
+	if (s->nslices == 0 || s->backlog.len > s->done)
 		return;
-	if (s->backlog.len > s->done) {
-		keep_rest(s, 0);
-		flush_backlog(e, i);
-		give_back(e, s);
-		return;
-	}
 	ssize_t n = writev(s->fd, s->slices, (int)s->nslices);
 	if (n < 0 && !would_block()) {
 		break_sink(e, i);
 		return;
 	}
-	size_t written = n < 0 ? 0 : (size_t)n;
-	s->owed += written;
-	keep_rest(s, written);
+	if (n <= 0)
+		return;
+	s->owed += (size_t)n;
+	drop_written(s, (size_t)n);
+	give_back(e, s);
+}
+
+/* What the descriptor does not take is copied. */
+static void flush_sink(struct endpoint *e, int i)
+{
+	struct sink *s = &e->sink[i];
+	write_slices(e, i);
+	if (s->nslices == 0)
+		return;
+	keep_rest(s);
+	flush_backlog(e, i);
 	give_back(e, s);
 }
 
 void endpoint_flush_slices(struct endpoint *e)
 {
-	e->dirty = false;
+	e->dirty = e->waits = false;
 	for (int i = 0; i < 2; i++)
 		flush_sink(e, i);
 	endpoint_watch(e);
+}
+
+bool endpoint_try_slices(struct endpoint *e)
+{
+	for (int i = 0; i < 2; i++)
+		write_slices(e, i);
+	e->dirty = e->waits = e->sink[0].nslices || e->sink[1].nslices;
+	endpoint_watch(e);
+	return e->dirty;
 }
 
 void endpoint_data(struct endpoint *e, const struct ssh_event *ev)
@@ -169,8 +195,10 @@ static void on_sink(struct endpoint *e, int i)
 {
 	flush_backlog(e, i);
 	give_back(e, &e->sink[i]);
+	if (e->dirty)
+		endpoint_try_slices(e);
 	endpoint_watch(e);
-	if (e->dead)
+	if (e->dead || e->drive->held)
 		drive_kick(e->drive);
 }
 
@@ -300,7 +328,7 @@ void endpoint_watch(struct endpoint *e)
 		struct source *s = &e->source[i];
 		struct sink *k = &e->sink[i];
 		bool reads = s->open && !s->blocked && !e->paused && !e->dead;
-		bool writes = k->open && k->backlog.len > k->done;
+		bool writes = k->open && (k->backlog.len > k->done || k->nslices);
 		if (e->setup.tty && i == STREAM_OUT && s->watch) {
 			loop_fd_want(s->watch, (reads ? LOOP_READ : 0u) | (writes ? LOOP_WRITE : 0u));
 			continue;
@@ -400,11 +428,11 @@ void endpoint_say(struct endpoint *e, enum chan_stream i, struct slice text)
 	struct sink *s = &e->sink[i];
 	if (!s->open)
 		return;
-	keep_rest(s, 0);
+	keep_rest(s);
 	put_bytes(&s->backlog, text);
-	size_t owed = s->owed;
+	s->own += text.n;
 	flush_backlog(e, (int)i);
-	s->owed = owed;                                     /* our own words cost no window */
+	give_back(e, s);
 	endpoint_watch(e);
 }
 

@@ -6,7 +6,7 @@
 
 #include "drive/drive.h"
 
-enum { ROOMS = 16, SLICES = 64, FILTER_BYTES = 16384, IDLE_MS = 1000 };
+enum { ROOMS = 16, SLICES = 64, FILTER_BYTES = 16384, IDLE_MS = 1000, HOLD_MS = 2 };
 
 struct source { int fd; struct loop_fd *watch; bool open, blocked, last; };
 struct sink {
@@ -14,9 +14,10 @@ struct sink {
 	struct loop_fd *watch;
 	struct buf backlog;
 	size_t done;                                        /* bytes of the backlog that are written */
-	struct iovec slices[SLICES];                        /* stable slices of this turn, not yet written */
+	struct iovec slices[SLICES];                        /* stable slices of the input buffer, not yet written */
 	unsigned nslices;
 	size_t owed;                                        /* bytes that the window gets back once they are written */
+	size_t own;                                         /* of these, our own words, which cost no window */
 	bool open, eof;
 };
 struct endpoint {
@@ -26,7 +27,8 @@ struct endpoint {
 	struct endpoint_setup setup;
 	struct source source[2];
 	struct sink sink[2];
-	bool paused, told_sources, eof_sent, dirty, dead, tell_closed;
+	bool dirty, waits;                                  /* slices lie there; and their sink takes no more now */
+	bool paused, told_sources, dead, tell_closed;
 };
 struct drive {
 	struct loop *loop;
@@ -36,17 +38,19 @@ struct drive {
 	void *owner;
 	struct loop_fd *in_watch, *out_watch;
 	struct loop_defer work;
-	struct loop_timer timer, idle;
+	struct loop_timer timer, idle, hold;
 	uint64_t trimmed_at;                                /* bytes moved until then */
 	struct endpoint *endpoints;
 	struct iovec none;
+	bool held;                                          /* slices wait for their sink: nothing is read over them */
 	bool pumping, in_ended, out_blocked, over_told, busy;
 };
 
 void drive_sync(struct drive *);                           /* what to wait for, and when to wake */
 void endpoint_data(struct endpoint *, const struct ssh_event *);
 void endpoint_writable(struct endpoint *);
-void endpoint_flush_slices(struct endpoint *);
+void endpoint_flush_slices(struct endpoint *);              /* writes them; what is not taken goes to the backlog */
+bool endpoint_try_slices(struct endpoint *);               /* writes them; true: some are left where they lie */
 void endpoint_free(struct endpoint *);
 void endpoint_watch(struct endpoint *);
 

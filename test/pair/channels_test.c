@@ -182,6 +182,28 @@ static void the_window_grows_with_the_path_and_not_with_a_slow_reader(void **sta
 	}
 }
 
+static void a_long_path_begins_with_a_wider_window(void **state)
+{
+	(void)state;
+	static const struct { uint64_t rtt, max, window; } rows[] = {
+		{0, 0, 2 << 20}, {2, 0, 2 << 20}, {20, 0, 20 * 200 * 1024}, {100, 0, 16 << 20}, {60000, 0, 16 << 20}, {100, 4 << 20, 4 << 20},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct link l = {.seed = 1, .on_event = owner_event, .arg = &world, .now = 1000};
+		struct chan_info info;
+		world = (struct world){0};
+		link_make(&l, NULL, NULL, NULL, NULL);
+		l.end[SSH_SERVER]->rtt = rows[i].rtt;
+		l.end[SSH_SERVER]->setup.window_max = (uint32_t)rows[i].max;
+		link_login(&l);
+		chan_open(l.end[SSH_CLIENT], "session", SLICE_LIT(""));
+		link_run(&l);
+		assert_true(chan_info(l.end[SSH_SERVER], 0, &info));
+		assert_int_equal(info.window_in, rows[i].window);
+		link_clear(&l);
+	}
+}
+
 static void replies_keep_their_order(void **state)
 {
 	(void)state;
@@ -448,6 +470,7 @@ int main(void)
 		cmocka_unit_test(another_number_than_guessed_says_so),
 		cmocka_unit_test(a_reader_that_stops_stops_the_writer),
 		cmocka_unit_test(the_window_grows_with_the_path_and_not_with_a_slow_reader),
+		cmocka_unit_test(a_long_path_begins_with_a_wider_window),
 		cmocka_unit_test(replies_keep_their_order),
 		cmocka_unit_test(end_of_write_reaches_the_writer),
 		cmocka_unit_test(no_more_sessions_is_kept),
