@@ -89,6 +89,7 @@ static const struct field fields_frame_rights[] = {
 	F(frame_rights, BOOL, hush),
 	F(frame_rights, BOOL, use_pam),
 	F(frame_rights, BOOL, change_password),
+	F(frame_rights, BOOL, refused),
 	F(frame_rights, U32, max_sessions),
 	F(frame_rights, BOOL, has_forced),
 	F(frame_rights, TEXT, forced),

@@ -73,6 +73,7 @@ struct frame_rights {
 	struct slice chroot;                                /* empty: none */
 	/* policy */
 	bool permit_tty, permit_rc, print_motd, hush, use_pam, change_password;
+	bool refused;                                       /* PAM opened no session: its words are shown, and nothing is run */
 	uint32_t max_sessions;
 	bool has_forced; struct slice forced;               /* ForceCommand, or command= of the key */
 	struct slice accept_env;                            /* list of patterns */

@@ -109,12 +109,17 @@ static bool tell_failure(struct monitor *m, const struct mon_result *r, bool par
 }
 
 /* What PAM's account modules say, after any method. */
-static bool account_ok(struct monitor *m, enum ask_kind asked)
+static bool account_ok(struct monitor *m)
 {
 	struct err err = {0};
+	if (m->login.account_says != PAM_SAYS_NOTHING)
+		return m->login.account_says == PAM_SAYS_YES;
 	if (!mon_pam_ready(m))
 		return false;
-	switch (pam_login_account(m->pam, &err)) {
+	pam_login_set_ask(m->pam, mon_keep_words, m);
+	enum pam_verdict v = pam_login_account(m->pam, &err);
+	pam_login_set_ask(m->pam, NULL, NULL);
+	switch (v) {
 	case PAM_VERDICT_OK:
 		return true;
 	case PAM_VERDICT_EXPIRED:
@@ -123,16 +128,14 @@ static bool account_ok(struct monitor *m, enum ask_kind asked)
 	default:
 		break;
 	}
-	log_at(LOG_LEVEL_FATAL, "Access denied for user %s by PAM account configuration%s", text_show(slice_str(m->login.user)),
-		m->server.phase == MON_LOGGED_IN ? "" : " [preauth]");
-	m->over_said = true;
-	m->exit_code = EXIT_FATAL;
-	(void)asked;
 	return false;
 }
 
 static bool tell_denied(struct monitor *m, enum ask_kind asked)
 {
+	log_at(LOG_LEVEL_FATAL, "Access denied for user %s by PAM account configuration [preauth]", text_show(slice_str(m->login.user)));
+	m->over_said = true;
+	m->exit_code = EXIT_FATAL;
 	struct answer_auth v = {.verdict = AUTH_HANGUP, .instruction = SLICE_LIT("access denied by the account's configuration"),
 		.banner = buf_slice(&m->login.message)};
 	return monitor_answer(m, asked, &v);
@@ -140,9 +143,11 @@ static bool tell_denied(struct monitor *m, enum ask_kind asked)
 
 static bool tell_success(struct monitor *m, const struct mon_result *r)
 {
-	struct buf banner = BUF_INIT(BANNER_MAX + 1);
+	struct buf banner = BUF_INIT(2 * BANNER_MAX);
 	struct frame_authed authed = {slice_str(m->login.user)};
 	read_banner(m, &banner);
+	put_bytes(&banner, buf_slice(&m->login.message));   /* of PAM: a command without a terminal has no other place for it */
+	buf_reset(&m->login.message);
 	struct answer_auth v = {.verdict = AUTH_SUCCESS, .banner = buf_slice(&banner)};
 	m->exit_code = EXIT_FINE;
 	m->server.phase = MON_LOGGED_IN;
@@ -179,7 +184,7 @@ bool mon_conclude(struct monitor *m, const struct mon_result *r)
 		partial = true;
 		ok = false;
 	}
-	if (ok && m->conf.use_pam && !account_ok(m, r->asked)) {
+	if (ok && m->conf.use_pam && !account_ok(m)) {
 		mon_log_auth(m, "Failed", r->method, r->sub, r->info);
 		return tell_denied(m, r->asked);
 	}

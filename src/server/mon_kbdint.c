@@ -27,8 +27,8 @@ static uint32_t collect(const struct pam_prompt *prompts, size_t n, struct buf *
 			put_prompt(list, text, prompts[i].kind == PAM_PROMPT_VISIBLE);
 			count++;
 		} else {
+			put_str(instruction, instruction->len ? "\n" : "");
 			put_bytes(instruction, text);
-			put_str(instruction, "\n");
 		}
 	}
 	return count;
@@ -92,6 +92,21 @@ static bool converse(void *arg, const struct pam_prompt *prompts, size_t n, stru
 	return false;
 }
 
+/* Whose password has expired chooses a new one here, so that commands and file transfers work after it. Who may not log in at all
+ * is told so where every method is judged. */
+static bool account(struct monitor *m, struct err *err)
+{
+	enum pam_verdict v = pam_login_account(m->pam, err);
+	bool expired = v == PAM_VERDICT_EXPIRED;
+	if (expired)
+		v = pam_login_change_password(m->pam, err);
+	if (v == PAM_VERDICT_OK)
+		m->login.account_says = PAM_SAYS_YES;
+	else if (!expired)
+		m->login.account_says = PAM_SAYS_NO;
+	return v == PAM_VERDICT_OK || !expired;
+}
+
 static bool run_pam(struct monitor *m)
 {
 	struct conversation c = {m, ASK_KBDINT};
@@ -101,12 +116,13 @@ static bool run_pam(struct monitor *m)
 	if (mon_pam_ready(m)) {
 		pam_login_set_ask(m->pam, converse, &c);
 		enum pam_verdict v = pam_login_authenticate(m->pam, m->conf.permit_empty_passwords, &err);
+		bool right = v == PAM_VERDICT_OK && m->login.allowed && !root && strcmp(pam_login_user(m->pam), m->login.user) == 0;
+		result.ok = right && account(m, &err);
 		pam_login_set_ask(m->pam, NULL, NULL);
 		if (c.open == ASK_NONE)                     /* no ask to answer: what was held comes next */
 			return !m->over;
-		result.ok = v == PAM_VERDICT_OK && m->login.allowed && !root && strcmp(pam_login_user(m->pam), m->login.user) == 0;
-		if (v != PAM_VERDICT_OK)
-			log_error("PAM: %s for %s%s from %s", err.text, m->login.exists ? "" : "illegal user ",
+		if (v != PAM_VERDICT_OK || (right && !result.ok))
+			log_error("PAM: %s for %s%s from %s", pam_login_says(m->pam), m->login.exists ? "" : "illegal user ",
 				text_show(slice_str(m->login.user)), m->peer.host);
 		result.asked = c.open;
 	}

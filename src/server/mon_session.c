@@ -21,7 +21,7 @@
 enum { USER_GRACE_MS = 3000, LISTS_MAX = 256 << 10, NOLOGIN_MAX = 64 << 10 };
 
 /* Modules may talk while the session opens; nobody answers, but what they say is shown at the login. */
-static bool keep_words(void *arg, const struct pam_prompt *prompts, size_t n, struct buf *answers)
+bool mon_keep_words(void *arg, const struct pam_prompt *prompts, size_t n, struct buf *answers)
 {
 	(void)answers;
 	for (size_t i = 0; i < n; i++) {
@@ -40,13 +40,12 @@ static bool open_pam(struct monitor *m)
 		return true;
 	if (!mon_pam_ready(m))
 		return false;
-	pam_login_set_ask(m->pam, keep_words, m);
+	pam_login_set_ask(m->pam, mon_keep_words, m);
 	if (!pam_login_establish(m->pam, &err))
-		log_at(root ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG1, "PAM: pam_setcred(): %s", err.text);
+		log_at(root ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG1, "%s", err.text);
 	if (!pam_login_open_session(m->pam, &err)) {
-		log_at(root ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG1, "PAM: pam_open_session(): %s", err.text);
-		if (root)
-			return false;
+		log_at(root ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG1, "%s", err.text);
+		m->login.refused = root;
 	}
 	return true;
 }
@@ -172,7 +171,7 @@ static bool send_rights(struct monitor *m)
 		.user = slice_str(a->name), .home = slice_str(a->home), .shell = slice_str(a->shell),
 		.uid = a->uid, .gid = a->gid, .switch_user = geteuid() == 0, .chroot = slice_str(root),
 		.permit_tty = c->permit_tty && g->pty, .permit_rc = c->permit_user_rc && g->user_rc, .print_motd = c->print_motd,
-		.use_pam = c->use_pam, .change_password = m->login.change_password, .max_sessions = (uint32_t)c->max_sessions,
+		.use_pam = c->use_pam, .change_password = m->login.change_password, .refused = m->login.refused, .max_sessions = (uint32_t)c->max_sessions,
 		.has_forced = c->force_command || g->has_command,
 		.forced = c->force_command ? slice_str(c->force_command) : g->command,
 		.accept_env = buf_slice(&l[ACCEPT]), .set_env = buf_slice(&l[SET]), .key_env = buf_slice(&l[KEY]),
@@ -354,6 +353,6 @@ void mon_close_session(struct monitor *m)
 	while (m->ptys.n)
 		end_pty(m, 0);
 	if (m->session_open && m->pam && !pam_login_close_session(m->pam, &err) && err.code != ERR_NONE)
-		log_debug("PAM: pam_close_session(): %s", err.text);
+		log_debug("%s", err.text);
 	m->session_open = false;
 }

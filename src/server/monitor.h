@@ -54,6 +54,8 @@ struct mon_login {
 	struct conf_list used_keys;                         /* fingerprints: one key counts once */
 	struct authkeys_match key;                          /* grant of the key that logged in */
 	bool has_key_grant, change_password, kbdint_open;
+	enum { PAM_SAYS_NOTHING, PAM_SAYS_YES, PAM_SAYS_NO } account_says;   /* what PAM's account modules said inside a conversation */
+	bool refused;                                       /* PAM did not open the session */
 	struct buf message;                                 /* for the user, from PAM and us */
 	struct buf auth_info;
 	uint64_t since;                                     /* clock_us when the open ask came */
@@ -129,6 +131,7 @@ bool mon_on_verify(void *, const void *, struct frame *);
 bool mon_on_password(void *, const void *, struct frame *);
 bool mon_check_password(struct monitor *, struct slice password);
 void mon_keep_message(struct monitor *, const char *text);
+bool mon_keep_words(void *monitor, const struct pam_prompt *, size_t n, struct buf *answers);   /* a pam_ask: keeps messages, answers nothing */
 bool mon_on_kbdint(void *, const void *, struct frame *);
 bool mon_on_kbdint_reply(void *, const void *, struct frame *);
 

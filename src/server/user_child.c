@@ -27,9 +27,13 @@ static void complain(const char *what, const char *about)
 	mem_free(line);
 }
 
-/* /etc/nologin keeps everybody out but root; its text says why. */
+/* /etc/nologin keeps everybody out but root; its text says why. So do words of PAM modules that open no session. */
 static void check_nologin(const struct user *u)
 {
+	if (u->rights.refused) {
+		say(2, u->rights.message);
+		_exit(NOLOGIN_STATUS);
+	}
 	if (!u->rights.is_nologin)
 		return;
 	say(2, u->rights.nologin);
@@ -41,11 +45,12 @@ static void check_password(const struct user *u, const struct user_session *s)
 {
 	if (!u->rights.change_password)
 		return;
+	say(2, SLICE_LIT("WARNING: Your password has expired.\n"));
 	if (!s->has_pty) {
 		say(2, SLICE_LIT("Password change required but no TTY available.\n"));
 		_exit(1);
 	}
-	say(2, SLICE_LIT("WARNING: Your password has expired.\nYou must change your password now and login again!\n"));
+	say(2, SLICE_LIT("You must change your password now and login again!\n"));
 	execl("/usr/bin/passwd", "passwd", (char *)NULL);
 	complain("", "passwd");
 	_exit(1);

@@ -179,14 +179,14 @@ bool pam_login_establish(struct pam_login *l, struct err *e)
 			log_debug("PAM: setcred: %s", pam_strerror(l->h, l->last));
 		return true;
 	}
-	return err_set(e, ERR_DENIED, "PAM: cannot set credentials: %s", pam_strerror(l->h, l->last));
+	return err_set(e, ERR_DENIED, "PAM: pam_setcred(): %s", pam_strerror(l->h, l->last));
 }
 
 bool pam_login_open_session(struct pam_login *l, struct err *e)
 {
 	l->last = pam_open_session(l->h, 0);
 	l->open = l->last == PAM_SUCCESS;
-	return l->open || err_set(e, ERR_DENIED, "PAM: cannot open the session: %s", pam_strerror(l->h, l->last));
+	return l->open || err_set(e, ERR_DENIED, "PAM: pam_open_session(): %s", pam_strerror(l->h, l->last));
 }
 
 bool pam_login_close_session(struct pam_login *l, struct err *e)
@@ -200,9 +200,14 @@ bool pam_login_close_session(struct pam_login *l, struct err *e)
 	if (l->open) {
 		l->last = pam_close_session(l->h, 0);
 		l->open = false;
-		ok = l->last == PAM_SUCCESS || err_set(e, ERR_SYSTEM, "PAM: cannot close the session: %s", pam_strerror(l->h, l->last));
+		ok = l->last == PAM_SUCCESS || err_set(e, ERR_SYSTEM, "PAM: pam_close_session(): %s", pam_strerror(l->h, l->last));
 	}
 	return ok;
+}
+
+const char *pam_login_says(struct pam_login *l)
+{
+	return pam_strerror(l->h, l->last);
 }
 
 const char *pam_login_user(struct pam_login *l)

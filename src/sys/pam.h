@@ -51,6 +51,8 @@ enum pam_verdict pam_login_change_password(struct pam_login *, struct err *);   
 bool pam_login_establish(struct pam_login *, struct err *) MUST_CHECK;
 bool pam_login_open_session(struct pam_login *, struct err *) MUST_CHECK;
 bool pam_login_close_session(struct pam_login *, struct err *);                 /* with the credentials; does nothing if not open */
+/* What PAM calls the outcome of the last step: "Authentication failure". */
+const char *pam_login_says(struct pam_login *);
 /* The name after modules had their say; lives as long as the object. */
 const char *pam_login_user(struct pam_login *);
 bool pam_login_put_env(struct pam_login *, const char *name, const char *value);

@@ -78,6 +78,12 @@ bool pam_login_close_session(struct pam_login *l, struct err *e)
 	return true;
 }
 
+const char *pam_login_says(struct pam_login *l)
+{
+	(void)l;
+	return "";
+}
+
 const char *pam_login_user(struct pam_login *l)
 {
 	(void)l;
