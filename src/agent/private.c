@@ -32,6 +32,9 @@ void agent_put_private(const struct key *k, struct slice cert, struct buf *out)
 		put_bytes(out, p.priv);
 		put_bytes(out, p.pub);
 		break;
+	case PK_MLDSA44_ED25519:
+		put_string(out, p.priv);
+		break;
 	case PK_RSA:
 		put_mpint(out, p.d);
 		put_mpint(out, p.iqmp);
@@ -83,6 +86,10 @@ static bool get_numbers(struct reader *r, enum pk_kind kind, struct pk_parts *p)
 		p->p = get_mpint(r);
 		p->q = get_mpint(r);
 		return !r->bad && p->d.n;
+	}
+	if (kind == PK_MLDSA44_ED25519) {
+		p->priv = get_string(r);
+		return !r->bad && p->priv.n;
 	}
 	if (kind != PK_ED25519) {
 		p->priv = get_mpint(r);

@@ -13,6 +13,7 @@ static const struct family { const char *type, *curve; unsigned bits; const stru
 	[PK_P384] = {"EC", "P-384", 384, &pk_ec},
 	[PK_P521] = {"EC", "P-521", 521, &pk_ec},
 	[PK_RSA] = {"RSA", NULL, 0, &pk_rsa},
+	[PK_MLDSA44_ED25519] = {NULL, NULL, 256, &pk_mldsa},
 };
 
 const char *pk_curve(enum pk_kind kind)
@@ -23,7 +24,7 @@ const char *pk_curve(enum pk_kind kind)
 struct pk *pk_take(enum pk_kind kind, EVP_PKEY *key, bool has_private)
 {
 	struct pk *pk = mem_new(sizeof *pk);
-	*pk = (struct pk){kind, families[kind].ops, key, has_private, 1};
+	*pk = (struct pk){kind, families[kind].ops, key, has_private, 1, NULL};
 	return pk;
 }
 
@@ -37,6 +38,8 @@ struct pk *pk_generate(enum pk_kind kind, unsigned bits, struct err *err)
 		err_set(err, ERR_LIMIT, "an RSA key has %d to %d bits, not %u", PK_RSA_BITS_MIN, PK_RSA_BITS_MAX, bits);
 		return NULL;
 	}
+	if (kind == PK_MLDSA44_ED25519)
+		return pk_mldsa_generate(err);
 	if (kind == PK_RSA)
 		key = EVP_PKEY_Q_keygen(NULL, NULL, f->type, (size_t)bits);
 	else
@@ -52,7 +55,10 @@ struct pk *pk_from_parts(enum pk_kind kind, const struct pk_parts *parts, struct
 	ERR_set_mark();                                 /* what libcrypto notes about a bad key is no error of later calls */
 	EVP_PKEY *key = families[kind].ops->make(kind, parts, err);
 	ERR_pop_to_mark();
-	return key ? pk_take(kind, key, parts->priv.n > 0 || parts->d.n > 0) : NULL;
+	struct pk *pk = key ? pk_take(kind, key, parts->priv.n > 0 || parts->d.n > 0) : NULL;
+	if (pk && kind == PK_MLDSA44_ED25519)
+		pk->mldsa = pk_mldsa_new(parts);
+	return pk;
 }
 
 uint8_t *pk_store_part(struct pk_store *s, int part, size_t n)
@@ -89,6 +95,7 @@ void pk_free(struct pk *pk)
 	if (pk == NULL || --pk->refs > 0)
 		return;
 	EVP_PKEY_free(pk->key);
+	pk_mldsa_free(pk->mldsa);
 	mem_free(pk);
 }
 
@@ -109,7 +116,7 @@ bool pk_has_private(const struct pk *pk)
 
 bool pk_sign(const struct pk *pk, const struct hash_alg *hash, struct slice data, struct buf *sig, struct err *err)
 {
-	assert((hash == NULL) == (pk->kind == PK_ED25519));
+	assert((hash == NULL) == (pk->kind == PK_ED25519 || pk->kind == PK_MLDSA44_ED25519));
 	if (!pk->has_private)
 		return err_set(err, ERR_MISSING, "there is no private key to sign with");
 	if (pk->ops->sign(pk, hash, data, sig))
@@ -119,7 +126,7 @@ bool pk_sign(const struct pk *pk, const struct hash_alg *hash, struct slice data
 
 enum verdict pk_verify(const struct pk *pk, const struct hash_alg *hash, struct slice data, struct slice sig)
 {
-	assert((hash == NULL) == (pk->kind == PK_ED25519));
+	assert((hash == NULL) == (pk->kind == PK_ED25519 || pk->kind == PK_MLDSA44_ED25519));
 	ERR_set_mark();
 	bool ok = pk->ops->verify(pk, hash, data, sig);
 	ERR_pop_to_mark();

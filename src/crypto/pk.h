@@ -1,4 +1,4 @@
-/* Public-key primitives: Ed25519, ECDSA over the NIST curves, RSA. No SSH names or blobs here
+/* Public-key primitives: Ed25519, ECDSA over the NIST curves, RSA, ML-DSA-44 with Ed25519. No SSH names or blobs here
  * (key/ has those), but the signature bodies are SSH's: 64 bytes for Ed25519 (RFC 8709), mpint r
  * and mpint s for ECDSA (RFC 5656, 3.1.2), the bare number for RSA (RFC 8332).
  *
@@ -14,15 +14,15 @@
 #include "crypto/hash.h"
 
 enum { PK_RSA_BITS_MIN = 1024, PK_RSA_BITS_MAX = 16384 };
-enum pk_kind { PK_NONE, PK_ED25519, PK_P256, PK_P384, PK_P521, PK_RSA };
+enum pk_kind { PK_NONE, PK_ED25519, PK_P256, PK_P384, PK_P521, PK_RSA, PK_MLDSA44_ED25519 };
 
 /* Success is one constant and everything else failure, so that no return convention can be misread. */
 enum verdict { VERDICT_REFUSED = 0, VERDICT_VERIFIED = 0x5a17c0de };
 
 struct pk;
 struct pk_parts {                                           /* magnitudes; what a kind lacks is empty */
-	struct slice pub;                                   /* Ed25519: 32 bytes; EC: uncompressed point */
-	struct slice priv;                                  /* Ed25519: seed of 32 bytes; EC: scalar */
+	struct slice pub;                                   /* Ed25519: 32 bytes; EC: uncompressed point; composite: both keys */
+	struct slice priv;                                  /* Ed25519: seed of 32 bytes; EC: scalar; composite: both seeds */
 	struct slice n, e, d, p, q, iqmp;                   /* RSA */
 };
 
@@ -37,7 +37,7 @@ enum pk_kind pk_kind(const struct pk *);
 unsigned pk_bits(const struct pk *);
 bool pk_has_private(const struct pk *);
 
-/* hash: SHA-2 of the algorithm for RSA and ECDSA; NULL for Ed25519. */
+/* hash: SHA-2 of the algorithm for RSA and ECDSA; NULL for Ed25519 and the composite. */
 bool pk_sign(const struct pk *, const struct hash_alg *, struct slice data, struct buf *sig, struct err *) MUST_CHECK;
 enum verdict pk_verify(const struct pk *, const struct hash_alg *, struct slice data, struct slice sig) MUST_CHECK;
 

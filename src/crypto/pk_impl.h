@@ -6,7 +6,8 @@
 
 #include "crypto/pk.h"
 
-struct pk { enum pk_kind kind; const struct pk_ops *ops; EVP_PKEY *key; bool has_private; unsigned refs; };
+struct pk_mldsa;
+struct pk { enum pk_kind kind; const struct pk_ops *ops; EVP_PKEY *key; bool has_private; unsigned refs; struct pk_mldsa *mldsa; };
 
 /* Parts are appended to one buf, which may move while it grows: so first places, slices at the end. */
 enum { PART_PUB, PART_PRIV, PART_N, PART_E, PART_D, PART_P, PART_Q, PART_IQMP, PART_COUNT };
@@ -21,7 +22,11 @@ struct pk_ops {
 	bool (*sign)(const struct pk *, const struct hash_alg *, struct slice data, struct buf *sig);
 	bool (*verify)(const struct pk *, const struct hash_alg *, struct slice data, struct slice sig);
 };
-extern const struct pk_ops pk_ed25519, pk_ec, pk_rsa;
+extern const struct pk_ops pk_ed25519, pk_ec, pk_rsa, pk_mldsa;
+/* The half of a composite key that libcrypto does not have; the other half is pk.key. */
+struct pk_mldsa *pk_mldsa_new(const struct pk_parts *);
+void pk_mldsa_free(struct pk_mldsa *);
+struct pk *pk_mldsa_generate(struct err *);
 
 const char *pk_curve(enum pk_kind);                        /* libcrypto's name; NULL: no curve */
 struct pk *pk_take(enum pk_kind, EVP_PKEY *, bool has_private);    /* consumes the EVP_PKEY */

@@ -8,11 +8,12 @@
 
 enum {
 	ED25519_CERT, P256_CERT, P384_CERT, P521_CERT, SK_ED25519_CERT, SK_P256_CERT, WEBAUTHN_CERT, RSA_512_CERT, RSA_256_CERT,
-	ED25519, P256, P384, P521, SK_ED25519, SK_P256, WEBAUTHN, RSA_512, RSA_256, RSA_1, RSA_1_CERT,
+	ED25519, P256, P384, P521, SK_ED25519, SK_P256, WEBAUTHN, RSA_512, RSA_256, RSA_1, RSA_1_CERT, MLDSA44, MLDSA44_CERT,
 };
 
 /* spec: RFC 8709 (Ed25519), RFC 5656 (ECDSA), RFC 8332 (RSA with SHA-2), RFC 4253, 6.6 (ssh-rsa: SHA-1, off),
- * PROTOCOL.certkeys and PROTOCOL.u2f of OpenSSH. */
+ * PROTOCOL.certkeys and PROTOCOL.u2f of OpenSSH,
+ * draft-miller-sshm-mldsa44-ed25519-composite-sigs (off, as in OpenSSH 10.5). */
 static const struct key_alg algs[] = {
 	[ED25519_CERT] = {"ssh-ed25519" CERT, "ssh-ed25519" CERT, "ED25519-CERT", PK_ED25519, NULL, false, KEY_FORM_PLAIN, &algs[ED25519]},
 	[P256_CERT] = {"ecdsa-sha2-nistp256" CERT, "ecdsa-sha2-nistp256" CERT, "ECDSA-CERT", PK_P256, &hash_sha256, false, KEY_FORM_PLAIN, &algs[P256]},
@@ -33,6 +34,8 @@ static const struct key_alg algs[] = {
 	[RSA_512] = {"rsa-sha2-512", "ssh-rsa", "RSA", PK_RSA, &hash_sha512, false, KEY_FORM_PLAIN, NULL},
 	[RSA_256] = {"rsa-sha2-256", "ssh-rsa", "RSA", PK_RSA, &hash_sha256, false, KEY_FORM_PLAIN, NULL},
 	[RSA_1] = {"ssh-rsa", "ssh-rsa", "RSA", PK_RSA, &hash_sha1, true, KEY_FORM_PLAIN, NULL},
+	[MLDSA44] = {"ssh-mldsa44-ed25519" AT, "ssh-mldsa44-ed25519" AT, "MLDSA44-ED25519", PK_MLDSA44_ED25519, NULL, true, KEY_FORM_PLAIN, NULL},
+	[MLDSA44_CERT] = {"ssh-mldsa44-ed25519" CERT, "ssh-mldsa44-ed25519" CERT, "MLDSA44-ED25519-CERT", PK_MLDSA44_ED25519, NULL, true, KEY_FORM_PLAIN, &algs[MLDSA44]},
 	[RSA_1_CERT] = {"ssh-rsa" CERT, "ssh-rsa" CERT, "RSA-CERT", PK_RSA, &hash_sha1, true, KEY_FORM_PLAIN, &algs[RSA_1]},
 };
 
@@ -44,6 +47,7 @@ static const struct key_kind kinds[] = {
 	{"sk-ssh-ed25519" AT, "sk-ssh-ed25519" CERT, "ED25519-SK", "ed25519-sk", NULL, PK_ED25519, 256, true},
 	{SK_P256_NAME AT, SK_P256_NAME CERT, "ECDSA-SK", "ecdsa-sk", "nistp256", PK_P256, 256, true},
 	{"ssh-rsa", "ssh-rsa" CERT, "RSA", "rsa", NULL, PK_RSA, 0, false},
+	{"ssh-mldsa44-ed25519" AT, "ssh-mldsa44-ed25519" CERT, "MLDSA44-ED25519", "mldsa44-ed25519", NULL, PK_MLDSA44_ED25519, 256, false},
 };
 
 const struct key_alg *key_alg_find(struct slice name)

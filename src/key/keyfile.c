@@ -183,9 +183,15 @@ struct key *keyfile_line(struct slice line, struct slice *comment, struct err *e
 	return k;
 }
 
+/* PEM has no room for a handle, and nobody has agreed on composite keys there. */
+static bool has_pem(const struct key *k)
+{
+	return key_sk(k) == NULL && key_kind(k)->kind != PK_MLDSA44_ED25519;
+}
+
 bool keyfile_write(const struct key *k, const struct keyfile_style *style, struct buf *out, struct err *err)
 {
-	switch (key_sk(k) ? KEYFILE_OPENSSH : style->format) {      /* no other has room for a handle */
+	switch (has_pem(k) ? style->format : KEYFILE_OPENSSH) {
 	case KEYFILE_OPENSSH: return openssh_key_write(k, style, out, err);
 	case KEYFILE_PEM: return pk_to_pem(key_pk(k), PK_PEM, style->pass, out, err);
 	case KEYFILE_PKCS8: return pk_to_pem(key_pk(k), PK_PKCS8, style->pass, out, err);
@@ -230,8 +236,8 @@ static void write_rfc4716(const struct key *k, struct slice comment, struct buf 
 
 bool keyfile_write_public(const struct key *k, enum keyfile_format format, struct slice comment, struct buf *out, struct err *err)
 {
-	if (key_sk(k) && (format == KEYFILE_PEM_PUBLIC || format == KEYFILE_PKCS8_PUBLIC))
-		return err_set(err, ERR_UNSUPPORTED, "a key of a security key has no PEM form");
+	if (!has_pem(k) && (format == KEYFILE_PEM_PUBLIC || format == KEYFILE_PKCS8_PUBLIC))
+		return err_set(err, ERR_UNSUPPORTED, "a key of type %s has no PEM form", key_type(k));
 	switch (format) {
 	case KEYFILE_LINE: keyfile_write_line(k, comment, out); return true;
 	case KEYFILE_RFC4716: write_rfc4716(k, comment, out); return true;

@@ -184,6 +184,10 @@ void key_put_private(const struct key *k, struct buf *out)
 		put_string(out, p.pub);
 		put_mpint(out, p.priv);
 		break;
+	case PK_MLDSA44_ED25519:
+		put_string(out, p.pub);
+		put_string(out, p.priv);
+		break;
 	case PK_RSA: {
 		const struct slice numbers[] = {p.n, p.e, p.d, p.iqmp, p.p, p.q};
 		for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
@@ -211,6 +215,10 @@ static bool get_parts(struct reader *r, const struct key_kind *kind, struct pk_p
 		return fits && !r->bad && p->priv.n;
 	}
 	p->pub = get_string(r);
+	if (kind->kind == PK_MLDSA44_ED25519) {
+		p->priv = get_string(r);
+		return !r->bad && p->priv.n;
+	}
 	struct slice both = get_string(r);
 	if (r->bad || both.n != 64 || !slice_eq(slice_from(both, 32), p->pub))
 		return false;

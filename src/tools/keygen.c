@@ -61,7 +61,7 @@ static const struct option_row options[] = {
 	BOTH('R', "host", remove, host, "remove a host from known_hosts"),
 	BOTH('r', "host", sshfp, zone, "SSHFP records of a host; with -Y verify: revoked keys"),
 	BOTH('s', "ca_key", sign_cert, ca, "certify the public keys in the files that follow; with -k: CA; with -Y: signature"),
-	TEXT('t', "ed25519|ecdsa|rsa|ed25519-sk|ecdsa-sk", type, "type of the new key"),
+	TEXT('t', "ed25519|ecdsa|rsa|ed25519-sk|ecdsa-sk|mldsa44-ed25519", type, "type of the new key"),
 	LATER('U', NULL, "the CA key is in the agent"),
 	FLAG('u', update, "with -k: add to the list"),
 	TEXT('V', "interval", validity, "validity of a certificate, from:to"),

@@ -10,12 +10,8 @@
 #include "key/randart.h"
 #include "sys/files.h"
 
-/* Words of -t. Those that come with other work are named, so that the error can say so. */
-static const struct { const char *word, *family; } later_types[] = {
-	{"mldsa44-ed25519", "post-quantum signatures"},
-};
 /* What -A makes. */
-static const char *const host_types[] = {"rsa", "ecdsa", "ed25519"};
+static const char *const host_types[] = {"rsa", "ecdsa", "ed25519", "mldsa44-ed25519"};
 
 enum { RSA_BITS = 3072, RSA_LEAST = 1024, RSA_MOST = 16384, ECDSA_BITS = 256 };
 
@@ -29,12 +25,6 @@ static const char *family_of(const char *word, unsigned *curve_bits, struct err 
 			*curve_bits = kinds[i].bits;
 		if (full || slice_eq_fold(slice_str(kinds[i].family), slice_str(word)))
 			return kinds[i].family;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(later_types); i++) {
-		if (strcmp(later_types[i].word, word) == 0) {
-			err_set(err, ERR_UNSUPPORTED, "%s keys are not built yet (%s)", word, later_types[i].family);
-			return NULL;
-		}
 	}
 	err_set(err, ERR_USAGE, "unknown key type %s", text_show(slice_str(word)));
 	return NULL;
@@ -199,7 +189,9 @@ int keygen_all(struct keygen *k)
 {
 	bool ok = true, any = false;
 	for (size_t i = 0; i < ARRAY_LEN(host_types); i++) {
-		char *path = mem_fmt("%s%s/ssh_host_%s_key", k->file ? k->file : "", PATH_ETC, host_types[i]);
+		char *path = mem_fmt("%s%s/ssh_host_%s_key", k->file ? k->file : "", PATH_ETC, host_types[i]), *dash = strchr(strrchr(path, '/'), '-');
+		if (dash)
+			*dash = '_';
 		if (!is_there(path)) {
 			if (!any && !k->quiet)
 				printf("%s: generating new host keys: ", k->program);
