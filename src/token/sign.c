@@ -39,7 +39,7 @@ static bool make_input(const struct key_alg *alg, struct slice data, CK_MECHANIS
 		m->mechanism = CKM_EDDSA;
 		put_bytes(in, data);
 		return !in->bad;
-	case PK_NONE:
+	case PK_NONE: case PK_MLDSA44_ED25519:           /* PKCS#11 has no mechanism for composites */
 		break;
 	}
 	return false;
