@@ -2,7 +2,7 @@
 import functools, os, pathlib, shlex, shutil, subprocess
 
 from conftest import free_port, wait_for
-from lab import KEYS, Peer, Service, cellar, host_key, known_hosts, run, user_key
+from lab import KEYS, Done, Peer, Service, cellar, host_key, known_hosts, user_key
 
 
 @functools.cache
@@ -49,7 +49,12 @@ class Dropbear(Peer):
         argv += [f'{s.login}@127.0.0.1', *([job.command] if job.command is not None else [])]
         if job.pty:                                      # it wants a terminal of its own for one of the server
             argv = ['script', '-qec', shlex.join(str(a) for a in argv), '/dev/null']
-        return run(argv, input=job.input, env=env)
+        # Its output goes to a file: where CLOSE finds a full pipe, dbclient 2022.83 waits for ever (with any server: its loop
+        # looks whether channels are left before it writes, and then sleeps).
+        with open(job.folder / 'out', 'wb+') as out:
+            done = subprocess.run([str(a) for a in argv], input=job.input, stdout=out, stderr=subprocess.PIPE, timeout=20, env={**os.environ, **env})
+            out.seek(0)
+            return Done(done.returncode, out.read(), done.stderr)
 
     def serve(self, account, busy=False):
         if os.geteuid() != 0:
