@@ -147,9 +147,9 @@ def same(done, path):
 
 def line_of_ours(peer, args=(), config=None):
     """Hawser's ssh with what concerns the peer (a running server with port, login, hosts)."""
-    config = {'WarnWeakCrypto': 'no', **everything(), **(config or {})}
+    config = {'WarnWeakCrypto': 'no', 'IdentityAgent': 'none', **everything(), **(config or {})}
     argv = [BIN / 'ssh', '-F', 'none', '-p', str(peer.port), '-o', f'UserKnownHostsFile={peer.hosts}', '-o', 'GlobalKnownHostsFile=none',
-            '-o', 'StrictHostKeyChecking=yes', '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none', *args]
+            '-o', 'StrictHostKeyChecking=yes', '-o', 'IdentitiesOnly=yes', *args]
     for word, value in config.items():
         argv += ['-o', f'{word}={value}']
     return [str(a) for a in argv]
