@@ -34,7 +34,7 @@ static const struct option_row options[] = {
 	TEXT('b', "bits", bits_text, "rsa: 1024 to 16384 (3072); ecdsa: 256, 384, 521"),
 	TEXT('C', "comment", comment, "comment of the new key"),
 	FLAG('c', new_comment, "change the comment of a private key"),
-	LATER('D', "pkcs11", "keys of a PKCS#11 token"),
+	BOTH('D', "pkcs11", token, library, "list the public keys of a PKCS#11 library; with -s: the CA key is there"),
 	TEXT('E', "sha256|md5", hash_text, "hash of fingerprints: sha256 (default) or md5"),
 	FLAG('e', export, "print a public key in another format (-m)"),
 	BOTH('F', "host", find, host, "find a host in known_hosts"),
@@ -62,7 +62,7 @@ static const struct option_row options[] = {
 	BOTH('r', "host", sshfp, zone, "SSHFP records of a host; with -Y verify: revoked keys"),
 	BOTH('s', "ca_key", sign_cert, ca, "certify the public keys in the files that follow; with -k: CA; with -Y: signature"),
 	TEXT('t', "ed25519|ecdsa|rsa|ed25519-sk|ecdsa-sk|mldsa44-ed25519", type, "type of the new key"),
-	LATER('U', NULL, "the CA key is in the agent"),
+	FLAG('U', in_agent, "the CA key, or with -Y sign the key, is in the agent"),
 	FLAG('u', update, "with -k: add to the list"),
 	TEXT('V', "interval", validity, "validity of a certificate, from:to"),
 	FLAG('v', verbose, "say more"),
@@ -82,6 +82,7 @@ static const struct step { size_t flag; int (*run)(struct keygen *); bool takes_
 	{AT(find), keygen_known_hosts, false},
 	{AT(remove), keygen_known_hosts, false},
 	{AT(hash), keygen_known_hosts, false},
+	{AT(token), keygen_token_keys, true},
 	{AT(fingerprint), keygen_fingerprint, false},
 	{AT(bubble), keygen_fingerprint, false},
 	{AT(print_cert), keygen_print_cert, false},
@@ -103,7 +104,7 @@ static void usage(const char *program)
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (options[i].act != ACT_LATER)
 			fprintf(stderr, "  -%c %-17s %s\n", options[i].letter, options[i].arg ? options[i].arg : "", options[i].help);
-	fputs("Without -A, -B, -c, -e, -F, -H, -i, -K, -k, -L, -l, -p, -Q, -R, -r, -s, -Y or -y a new key is made.\n", stderr);
+	fputs("Without -A, -B, -c, -D, -e, -F, -H, -i, -K, -k, -L, -l, -p, -Q, -R, -r, -s, -Y or -y a new key is made.\n", stderr);
 }
 
 static bool *flag_at(struct keygen *k, size_t offset)

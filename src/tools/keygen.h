@@ -17,9 +17,11 @@ struct keygen {
 	const char *program;
 	/* what to do */
 	bool all, fingerprint, print_public, new_passphrase, new_comment, find, remove, hash, sign_cert, print_cert;
-	bool download, file_step, make_krl, update, ask_krl, export, import, sshfp, bubble;
+	bool download, token, file_step, make_krl, update, ask_krl, export, import, sshfp, bubble;
 	/* how */
 	const char *provider;                               /* library for security keys */
+	const char *library;                                /* of PKCS#11 tokens */
+	bool in_agent;                                      /* the CA's or signing key */
 	const char *file, *comment, *pass, *old_pass, *type, *host, *cipher;
 	const char *ca, *identity, *names, *validity, *serial, *step, *zone;
 	const char *bits_text, *rounds_text, *format_text, *hash_text;
@@ -32,10 +34,17 @@ struct keygen {
 	uint32_t bits, rounds;
 	enum keyfile_format format;                         /* OPENSSH, PEM, PKCS8 */
 	const struct hash_alg *digest;
+	struct keygen_away *away;                           /* where the signing key is, if not in a file */
 };
 
 int keygen_main(int argc, char **argv);
 
+/* keygen_away.c */
+int keygen_token_keys(struct keygen *);                     /* -D */
+/* The public key of a file, whose private half is in the token of -D or in the agent; keygen_sign finds it there from now on. */
+struct key *keygen_away_key(struct keygen *, const char *path, struct err *);
+bool keygen_away_sign(const struct keygen *, const struct key *, const struct key_alg *, struct slice data, struct buf *sig, struct err *) MUST_CHECK;
+void keygen_away_end(struct keygen *);
 /* keygen_sk.c */
 int keygen_download(struct keygen *);                       /* resident keys */
 struct key *keygen_enroll(const struct keygen *, const struct key_kind *, struct err *);
@@ -50,6 +59,7 @@ int keygen_generate(struct keygen *);
 int keygen_all(struct keygen *);                            /* host keys that are missing */
 /* keygen_show.c */
 int keygen_fingerprint(struct keygen *);
+void keygen_show_key(const struct keygen *, const struct key *, const char *mark, struct slice comment);
 int keygen_print_public(struct keygen *);
 /* keygen_change.c */
 int keygen_change_passphrase(struct keygen *);
@@ -67,6 +77,7 @@ int keygen_make_krl(struct keygen *);
 int keygen_ask_krl(struct keygen *);
 /* keygen_convert.c */
 int keygen_export(struct keygen *);
+enum keyfile_format keygen_public_format(const struct keygen *);   /* -m, of a public key */
 int keygen_import(struct keygen *);
 int keygen_sshfp(struct keygen *);
 /* keygen_hosts.c */

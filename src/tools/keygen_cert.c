@@ -283,11 +283,11 @@ static bool certify(const struct keygen *k, const struct plan *p, const struct c
 	return ok;
 }
 
-static bool sign_all(const struct keygen *k, struct plan *p, struct err *err)
+static bool sign_all(struct keygen *k, struct plan *p, struct err *err)
 {
 	struct buf critical = BUF_INIT(CERT_MAX), extensions = BUF_INIT(CERT_MAX);
 	char *prompt = mem_fmt("Enter passphrase for \"%s\": ", k->ca);
-	struct key *ca = keygen_load(k->ca, k->old_pass, prompt, NULL, NULL, err);
+	struct key *ca = k->library || k->in_agent ? keygen_away_key(k, k->ca, err) : keygen_load(k->ca, k->old_pass, prompt, NULL, NULL, err);
 	const struct key_alg *alg = ca ? ca_algorithm(k, ca, err) : NULL;
 	bool ok = alg && options_pack(&p->critical, &critical, err) && options_pack(&p->extensions, &extensions, err);
 	struct cert_request base = {
@@ -298,6 +298,7 @@ static bool sign_all(const struct keygen *k, struct plan *p, struct err *err)
 		ok = certify(k, p, &base, ca, alg, k->arg[i], err);
 		p->serial += p->count ? 1 : 0;
 	}
+	keygen_away_end(k);
 	key_free(ca);
 	buf_clear(&critical);
 	buf_clear(&extensions);

@@ -9,7 +9,7 @@
 #include "sys/files.h"
 #include "tools/sshfp.h"
 
-static enum keyfile_format public_format(const struct keygen *k)
+enum keyfile_format keygen_public_format(const struct keygen *k)
 {
 	switch (k->format) {
 	case KEYFILE_PEM: return KEYFILE_PEM_PUBLIC;
@@ -43,7 +43,7 @@ int keygen_export(struct keygen *k)
 	int status = path ? KEYGEN_FAILED : KEYGEN_NO;
 	if (key) {
 		char *comment = mem_fmt("%u-bit %s, converted by %s from OpenSSH", key_bits(key), key_word(key), who);
-		status = print(k, key, public_format(k), comment);
+		status = print(k, key, keygen_public_format(k), comment);
 		mem_free(comment);
 	} else if (path) {
 		keygen_fail(k, &err);

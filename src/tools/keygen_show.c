@@ -15,7 +15,7 @@
 enum { LIST_MAX = 64 << 20 };                               /* a file with many keys */
 
 /* mark: "-CERT" for the key in a certificate, whose fingerprint is the plain key's. */
-static void show_key(const struct keygen *k, const struct key *key, const char *mark, struct slice comment)
+void keygen_show_key(const struct keygen *k, const struct key *key, const char *mark, struct slice comment)
 {
 	struct buf blob = BUF_INIT(KEYFILE_MAX), text = BUF_INIT(64 << 10);
 	uint8_t digest[HASH_MAX];
@@ -51,9 +51,9 @@ static bool show_bare(const struct keygen *k, struct slice line, struct slice fr
 	if (comment.n == 0 || comment.p[0] == '#')
 		comment = front;
 	if (key)
-		show_key(k, key, "", comment);
+		keygen_show_key(k, key, "", comment);
 	else if (cert)
-		show_key(k, cert->key, "-CERT", comment);
+		keygen_show_key(k, cert->key, "-CERT", comment);
 	bool found = key || cert;
 	key_free(key);
 	cert_free(cert);
@@ -89,7 +89,7 @@ static int show_private(const struct keygen *k, const char *path, struct slice t
 	if (key == NULL)
 		key = keyfile_read_public(text, &comment, &err);
 	if (key)
-		show_key(k, key, "", buf_slice(&comment));
+		keygen_show_key(k, key, "", buf_slice(&comment));
 	else
 		err_prefix(&err, "%s is not a key file", path);
 	bool ok = key != NULL;

@@ -68,8 +68,16 @@ static char *without(const char *path, const char *suffix)
 	return n > s && strcmp(path + n - s, suffix) == 0 ? mem_fmt("%.*s", (int)(n - s), path) : NULL;
 }
 
+/* What the agent has it signs, so that no passphrase is asked for; with -U or -D nobody else does. */
+static struct key *load_signing(struct keygen *k, const char *path, const char *prompt, struct err *err)
+{
+	bool must = k->in_agent || k->library;
+	struct key *key = keygen_away_key(k, path, must ? err : &(struct err){0});
+	return key || must ? key : keygen_load(path, k->old_pass, prompt, NULL, NULL, err);
+}
+
 /* The private key of -f, which may name it, its public file or a certificate beside it. signer gets what goes into the signature. */
-static struct key *signing_key(const struct keygen *k, struct buf *signer, struct err *err)
+static struct key *signing_key(struct keygen *k, struct buf *signer, struct err *err)
 {
 	struct buf text = BUF_INIT_SECRET(KEYFILE_MAX);
 	struct slice left, line;
@@ -85,7 +93,7 @@ static struct key *signing_key(const struct keygen *k, struct buf *signer, struc
 		private = without(k->file, ".pub");
 	const char *path = private ? private : k->file;
 	char *prompt = mem_fmt("Enter passphrase for \"%s\": ", path);
-	struct key *key = keygen_load(path, k->old_pass, prompt, NULL, NULL, err);
+	struct key *key = load_signing(k, path, prompt, err);
 	if (key && cert && !key_equal(key, cert->key)) {
 		err_set(err, ERR_FORMAT, "%s is not the certificate of %s", k->file, path);
 		key_free(key);
@@ -140,7 +148,7 @@ static bool sign_one(const struct keygen *k, const struct key *key, struct slice
 	return ok;
 }
 
-static int sign(const struct keygen *k, const struct sig_options *o)
+static int sign(struct keygen *k, const struct sig_options *o)
 {
 	struct err err = {0};
 	struct buf signer = BUF_INIT(CERT_MAX);
@@ -151,6 +159,7 @@ static int sign(const struct keygen *k, const struct sig_options *o)
 		ok = sign_one(k, key, buf_slice(&signer), o, NULL, &err);
 	for (size_t i = 0; ok && !from_stdin && i < k->nargs; i++)
 		ok = sign_one(k, key, buf_slice(&signer), o, k->arg[i], &err);
+	keygen_away_end(k);
 	key_free(key);
 	buf_clear(&signer);
 	return ok ? KEYGEN_OK : keygen_fail(k, &err);
@@ -234,7 +243,7 @@ static bool not_revoked(const struct keygen *k, const struct sshsig *s, struct e
 	return ok;
 }
 
-static int verify(const struct keygen *k, const struct sig_options *o)
+static int verify(struct keygen *k, const struct sig_options *o)
 {
 	struct err err = {0};
 	struct buf names = BUF_INIT(SIGNERS_LINE_MAX);
@@ -250,7 +259,7 @@ static int verify(const struct keygen *k, const struct sig_options *o)
 	return ok ? KEYGEN_OK : keygen_fail(k, &err);
 }
 
-static int check_novalidate(const struct keygen *k, const struct sig_options *o)
+static int check_novalidate(struct keygen *k, const struct sig_options *o)
 {
 	struct err err = {0};
 	struct sshsig *s = read_signature(k->ca, &err);
@@ -263,7 +272,7 @@ static int check_novalidate(const struct keygen *k, const struct sig_options *o)
 	return ok ? KEYGEN_OK : keygen_fail(k, &err);
 }
 
-static int find_principals(const struct keygen *k, const struct sig_options *o)
+static int find_principals(struct keygen *k, const struct sig_options *o)
 {
 	struct err err = {0};
 	struct buf names = BUF_INIT(SIGNERS_LINE_MAX), lines = BUF_INIT(2 * SIGNERS_LINE_MAX);
@@ -284,7 +293,7 @@ static int find_principals(const struct keygen *k, const struct sig_options *o)
 	return ok ? KEYGEN_OK : keygen_fail(k, &err);
 }
 
-static int match_principals(const struct keygen *k, const struct sig_options *o)
+static int match_principals(struct keygen *k, const struct sig_options *o)
 {
 	struct err err = {0};
 	struct buf text = BUF_INIT(SIGNERS_FILE_MAX), found = BUF_INIT(SIGNERS_FILE_MAX), lines = BUF_INIT(4 * (size_t)SIGNERS_FILE_MAX);
@@ -303,7 +312,7 @@ static int match_principals(const struct keygen *k, const struct sig_options *o)
 
 /* What each step of -Y needs. */
 enum { NEED_FILE = 1, NEED_SPACE = 2, NEED_NAME = 4, NEED_SIGNATURE = 8 };
-static const struct { const char *name; unsigned needs; int (*run)(const struct keygen *, const struct sig_options *); } ways[] = {
+static const struct { const char *name; unsigned needs; int (*run)(struct keygen *, const struct sig_options *); } ways[] = {
 	{"sign", NEED_FILE | NEED_SPACE, sign},
 	{"verify", NEED_FILE | NEED_SPACE | NEED_NAME | NEED_SIGNATURE, verify},
 	{"check-novalidate", NEED_SPACE | NEED_SIGNATURE, check_novalidate},

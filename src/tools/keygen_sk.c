@@ -239,6 +239,8 @@ struct key *keygen_with_flags(const struct keygen *k, struct key *take_key, stru
 
 bool keygen_sign(const struct keygen *k, const struct key *key, const struct key_alg *alg, const char *name, struct slice data, struct buf *sig, struct err *err)
 {
+	if (k->away)
+		return keygen_away_sign(k, key, alg, data, sig, err);
 	struct sk_user user = {provider_of(k), name, k->digest, false};
 	return sk_sign(key, alg, &user, data, sig, err);
 }

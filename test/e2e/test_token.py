@@ -209,3 +209,76 @@ def test_the_helper_ends_with_its_agent(ours):
     pid = helpers(ours)[0]
     ours.process.kill()
     until(lambda: not os.path.exists(f"/proc/{pid}") or pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+def run(*command, env=None, rc=0, **more):
+    done = subprocess.run([str(c) for c in command], env={**os.environ, "SSH_AUTH_SOCK": "", **(env or {})}, capture_output=True, text=True, timeout=60, start_new_session=True, **more)
+    assert done.returncode == rc, done.stdout + done.stderr
+    return done.stdout
+
+
+THEIR_KEYGEN = "/usr/bin/ssh-keygen"
+
+
+def test_keygen_lists_keys(bindir, token):
+    ours = run(bindir / "ssh-keygen", "-D", LIBRARY, env=token.env).splitlines()
+    theirs = run(THEIR_KEYGEN, "-D", LIBRARY, env=token.env).splitlines()
+    assert sorted(line.rsplit(" ", 1)[-1] for line in ours) == sorted(TYPES)
+    assert sorted(theirs) == sorted(line for line in ours if "ed25519" not in line)
+    prints = run(bindir / "ssh-keygen", "-l", "-D", LIBRARY, env=token.env)
+    assert prints == run(THEIR_KEYGEN, "-l", "-f", "-", input="\n".join(ours) + "\n")
+    assert run(bindir / "ssh-keygen", "-e", "-D", LIBRARY, env=token.env).count("BEGIN SSH2 PUBLIC KEY") == 5
+    run(bindir / "ssh-keygen", "-D", "/usr/lib/nothing.so", env=token.env, rc=255)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_ca_in_a_token(bindir, token, pin, tmp_path, name):
+    line = next(x for x in run(bindir / "ssh-keygen", "-D", LIBRARY, env=token.env).splitlines() if x.endswith(name))
+    (tmp_path / "ca.pub").write_text(line + "\n")
+    subprocess.run([THEIR_KEYGEN, "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True)
+    run(bindir / "ssh-keygen", "-D", LIBRARY, "-s", tmp_path / "ca.pub", "-I", "me", "-n", "ann", tmp_path / "k.pub", env=pin)
+    assert (tmp_path / "prompts").read_text() == "Enter PIN for 'a token': \n"
+    shown = run(THEIR_KEYGEN, "-L", "-f", tmp_path / "k-cert.pub")
+    assert 'Key ID: "me"' in shown and run(THEIR_KEYGEN, "-l", "-f", tmp_path / "ca.pub").split()[1] in shown
+    # another key than the token's
+    run(bindir / "ssh-keygen", "-D", LIBRARY, "-s", tmp_path / "k.pub", "-I", "me", tmp_path / "k.pub", env=pin, rc=255)
+    script(tmp_path / "pin", "echo 9999\n")
+    run(bindir / "ssh-keygen", "-D", LIBRARY, "-s", tmp_path / "ca.pub", "-I", "me", "-n", "ann", tmp_path / "k.pub", env=pin, rc=255)
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_a_ca_in_the_agent(agent, bindir, tmp_path, kind):
+    for name, t in (("ca", kind), ("k", "ed25519")):
+        subprocess.run([THEIR_KEYGEN, "-q", "-t", t, "-N", "", "-f", tmp_path / name], check=True)
+    env = {"SSH_AUTH_SOCK": agent.path}
+    sign = [bindir / "ssh-keygen", "-U", "-s", tmp_path / "ca.pub", "-I", "me", "-n", "ann", tmp_path / "k.pub"]
+    run(*sign, env=env, rc=255)
+    agent.add(tmp_path / "ca")
+    (tmp_path / "ca").unlink()
+    run(*sign, env=env)
+    shown = run(THEIR_KEYGEN, "-L", "-f", tmp_path / "k-cert.pub")
+    assert 'Key ID: "me"' in shown and (kind != "rsa" or "(using rsa-sha2-512)" in shown)
+    run(*sign, rc=255)
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_files_and_commits_are_signed_by_the_agent(agent, bindir, tmp_path, kind):
+    """As git does it: with a public key file, or with -U and a temporary one."""
+    subprocess.run([THEIR_KEYGEN, "-q", "-t", kind, "-N", "", "-C", "c", "-f", tmp_path / "k"], check=True)
+    agent.add(tmp_path / "k")
+    (tmp_path / "k").unlink()
+    env = {"SSH_AUTH_SOCK": agent.path}
+    public = (tmp_path / "k.pub").read_text()
+    (tmp_path / "signers").write_text("me@x " + public)
+    (tmp_path / "data").write_text("hello")
+    for options in (["-f", tmp_path / "k.pub"], ["-U", "-f", tmp_path / "k.pub"]):
+        run(bindir / "ssh-keygen", "-Y", "sign", "-n", "file", *options, tmp_path / "data", env=env)
+        run(THEIR_KEYGEN, "-Y", "verify", "-n", "file", "-I", "me@x", "-f", tmp_path / "signers", "-s", tmp_path / "data.sig", input="hello")
+        (tmp_path / "data.sig").unlink()
+    run(bindir / "ssh-keygen", "-Y", "sign", "-n", "file", "-U", "-f", tmp_path / "k.pub", tmp_path / "data", rc=255)
+    repo = tmp_path / "repo"
+    git = ["git", "-C", repo, "-c", "user.name=me", "-c", "user.email=me@x", "-c", "gpg.format=ssh", "-c", f"gpg.ssh.program={bindir}/ssh-keygen", "-c", f"gpg.ssh.allowedSignersFile={tmp_path}/signers"]
+    run("git", "init", "-q", repo)
+    for key in (str(tmp_path / "k.pub"), "key::" + public.strip()):
+        run(*git, "-c", f"user.signingkey={key}", "commit", "-q", "-S", "--allow-empty", "-m", "x", env=env)
+        run(*git, "verify-commit", "HEAD", env=env)
