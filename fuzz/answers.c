@@ -46,7 +46,7 @@ static void answer(struct ssh *ssh, const struct ask *ask)
 		a.prompts.count = ask->prompts.count == 1;
 		a.prompts.responses = a.prompts.count ? SLICE_LIT("\0\0\0\001x") : slice_of(NULL, 0);
 		break;
-	case ASK_AUTH_NONE: case ASK_PASSWORD: case ASK_KEY_OK: case ASK_VERIFY: case ASK_KBDINT: case ASK_KBDINT_REPLY:
+	case ASK_AUTH_NONE: case ASK_PASSWORD: case ASK_KEY_OK: case ASK_VERIFY: case ASK_KBDINT: case ASK_KBDINT_REPLY: case ASK_HOSTBASED:
 		a.auth.verdict = (uint8_t)(ask->kind == ASK_KEY_OK ? AUTH_KEY_OK : ask->kind == ASK_KBDINT ? AUTH_PROMPTS : turn % 3);
 		a.auth.methods = SLICE_LIT("publickey,password,keyboard-interactive");
 		a.auth.count = ask->kind == ASK_KBDINT;

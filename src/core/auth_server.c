@@ -94,6 +94,25 @@ static bool auth_hostbound(struct ssh *ssh, const struct msg_auth_request *m)
 	return auth_key(ssh, m, true);
 }
 
+/* RFC 4252, section 9. */
+static bool auth_hostbased(struct ssh *ssh, const struct msg_auth_request *m)
+{
+	struct ask a = {.kind = ASK_HOSTBASED, .hostbased.user = m->user};
+	struct ask_hostbased *h = &a.hostbased;
+	struct reader r = reader_of(m->rest);
+	h->algorithm = get_string(&r);
+	h->blob = get_string(&r);
+	h->host = get_string(&r);
+	h->client_user = get_string(&r);
+	h->signature = get_string(&r);
+	if (!get_end(&r) || slice_has_nul(h->host) || slice_has_nul(h->client_user))
+		return malformed(ssh, "hostbased");
+	if (h->host.n > AUTH_USER_MAX || h->client_user.n > AUTH_USER_MAX)
+		return ask_none(ssh, m);
+	ask(ssh, &a);
+	return true;
+}
+
 /* RFC 4256, section 3.1. */
 static bool auth_kbdint(struct ssh *ssh, const struct msg_auth_request *m)
 {
@@ -115,6 +134,7 @@ static const struct method {
 	{"publickey", auth_publickey},
 	{"publickey-hostbound-v00@openssh.com", auth_hostbound},
 	{"keyboard-interactive", auth_kbdint},
+	{"hostbased", auth_hostbased},
 };
 
 /* Who asks and for what is settled by the first request; OpenSSH hangs up on a change, and so do we. */
@@ -200,6 +220,7 @@ static const unsigned verdicts[ASK_KINDS] = {
 	[ASK_VERIFY] = LOGIN,
 	[ASK_KBDINT] = LOGIN | BIT(AUTH_PROMPTS),
 	[ASK_KBDINT_REPLY] = LOGIN | BIT(AUTH_PROMPTS),
+	[ASK_HOSTBASED] = LOGIN,
 };
 
 /* RFC 4256, section 3.2. */

@@ -22,3 +22,16 @@ void auth_signed_data(struct buf *b, struct slice session_id, struct slice user,
 	put_string(b, session_id);
 	auth_publickey_request(b, user, algorithm, blob, host_key, true);
 }
+
+void auth_hostbased_data(struct buf *b, struct slice session_id, const struct auth_host *h)
+{
+	put_string(b, session_id);
+	put_u8(b, MSG_USERAUTH_REQUEST);
+	put_string(b, h->user);
+	put_cstring(b, "ssh-connection");
+	put_cstring(b, "hostbased");
+	put_string(b, h->algorithm);
+	put_string(b, h->blob);
+	put_string(b, h->host);
+	put_string(b, h->client_user);
+}

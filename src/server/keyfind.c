@@ -11,7 +11,7 @@
 #include "sys/clock.h"
 #include "sys/files.h"
 
-enum { LOG_MAX = 64 << 10, GRANT_MAX = 128 << 10 };
+enum { GRANT_MAX = 128 << 10 };
 
 /* What a child says. */
 struct report { bool granted, by_ca, decided; struct slice place, grant, log; };
@@ -25,27 +25,6 @@ static const struct field report_fields[] = {
 	{0},
 };
 static const struct msg_desc report_desc = {"KEYS", 0, sizeof(struct report), report_fields};
-
-static void log_to_buf(void *arg, enum log_level level, const char *line)
-{
-	struct buf *b = arg;
-	if (b->len + strlen(line) + 8 < LOG_MAX) {
-		put_u8(b, (uint8_t)level);
-		put_cstring(b, line);
-	}
-}
-
-static void replay_log(struct slice log)
-{
-	struct reader r = reader_of(log);
-	while (reader_left(&r)) {
-		uint8_t level = get_u8(&r);
-		struct slice line = get_string(&r);
-		if (r.bad || level > LOG_LEVEL_DEBUG3)
-			return;
-		log_at((enum log_level)level, "%.*s", (int)line.n, (const char *)line.p);
-	}
-}
 
 static int64_t utc_offset(int64_t now)
 {
@@ -197,7 +176,7 @@ static bool search_user(struct search *s)
 static _Noreturn void child(const struct oneshot *o, struct search *s, const struct account *a, const struct keycommand_run *run)
 {
 	struct report r = {0};
-	log_init(log_get_level(), log_to_buf, &s->log);
+	oneshot_log(&s->log);
 	r.granted = oneshot_become(o, a) && (run ? keycommand_search(s, run) : search_user(s));
 	r.by_ca = s->by_ca;
 	r.decided = s->decided;
@@ -221,7 +200,7 @@ static bool ask_child(struct search *s, const struct account *a, const struct ke
 		return false;
 	bool granted = false;
 	if (oneshot_hear(&o, s->m, run ? KEYCOMMAND_MS + 5000 : ONESHOT_MS, &report_desc, &store, &r)) {
-		replay_log(r.log);
+		oneshot_replay(r.log);
 		buf_clear(&out->match.store);
 		out->match.store = BUF_INIT(GRANT_MAX);
 		put_bytes(&out->match.store, r.grant);
@@ -280,7 +259,7 @@ static void log_no_principal(struct search *s)
 bool keyfind(struct monitor *m, const struct judgement *j, struct keyfind *out)
 {
 	const struct sshd_conf *c = &m->conf;
-	struct search s = {.m = m, .j = j, .ca_trusted = ca_in_file(m, j->ca_blob), .log = BUF_INIT(LOG_MAX), .grant = BUF_INIT(GRANT_MAX)};
+	struct search s = {.m = m, .j = j, .ca_trusted = ca_in_file(m, j->ca_blob), .log = BUF_INIT(ONESHOT_LOG_MAX), .grant = BUF_INIT(GRANT_MAX)};
 	const struct keycommand keys = {"AuthorizedKeysCommand", c->authorized_keys_command, c->authorized_keys_command_user, KEYFIND_KEYS};
 	const struct keycommand principals = {"AuthorizedPrincipalsCommand", c->authorized_principals_command, c->authorized_principals_command_user, KEYFIND_PRINCIPALS};
 	*out = (struct keyfind){.match.store = BUF_INIT(GRANT_MAX)};

@@ -21,6 +21,11 @@ static bool kbdint_on(const struct sshd_conf *c)
 	return c->kbd_interactive_authentication;
 }
 
+static bool hostbased_on(const struct sshd_conf *c)
+{
+	return c->hostbased_authentication;
+}
+
 /* In the order in which they are named to the client. */
 static const struct method {
 	const char *name;
@@ -30,6 +35,7 @@ static const struct method {
 	[METHOD_PUBLICKEY] = {"publickey", publickey_on},
 	[METHOD_PASSWORD] = {"password", password_on},
 	[METHOD_KBDINT] = {"keyboard-interactive", kbdint_on},
+	[METHOD_HOSTBASED] = {"hostbased", hostbased_on},
 };
 
 const char *mon_method_name(enum mon_method method)

@@ -110,7 +110,7 @@ bool mon_root_allowed(struct monitor *m, enum mon_method method)
 	case CONF_ROOT_YES:
 		return true;
 	case CONF_ROOT_NO_PASSWORD:
-		if (by_key)
+		if (by_key || method == METHOD_HOSTBASED)
 			return true;
 		break;
 	case CONF_ROOT_FORCED_ONLY:

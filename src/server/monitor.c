@@ -42,6 +42,7 @@ const struct priv_rule monitor_rules[] = {
 	{ASK_VERIFY, "VERIFY", MON_KEYED | MON_NAMED, 0, 0, NULL, mon_on_verify},
 	{ASK_KBDINT, "KBDINT", MON_KEYED | MON_NAMED, 0, 0, NULL, mon_on_kbdint},
 	{ASK_KBDINT_REPLY, "KBDINT_REPLY", MON_NAMED, 0, 0, NULL, mon_on_kbdint_reply},
+	{ASK_HOSTBASED, "HOSTBASED", MON_KEYED | MON_NAMED, 0, 0, NULL, mon_on_hostbased},
 	{FRAME_PROVE, "PROVE", MON_LOGGED_IN, 0, PROOFS_MOST, &frame_prove_desc, mon_on_prove},
 	{FRAME_LOG, "LOG", MON_START | MON_KEYED | MON_NAMED | MON_LOGGED_IN, 0, 0, &frame_log_desc, mon_on_log},
 	{FRAME_VERSION, "VERSION", MON_START, 0, 1, &frame_version_desc, mon_on_version},

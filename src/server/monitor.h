@@ -34,7 +34,7 @@ struct monitor_shared {
 	uint32_t utmp_len;                                  /* a longer host name stands in login records as its address */
 };
 
-enum mon_method { METHOD_NONE, METHOD_PUBLICKEY, METHOD_PASSWORD, METHOD_KBDINT, METHOD_COUNT };
+enum mon_method { METHOD_NONE, METHOD_PUBLICKEY, METHOD_PASSWORD, METHOD_KBDINT, METHOD_HOSTBASED, METHOD_COUNT };
 
 struct mon_peer {
 	struct sock_addr remote, local;
@@ -125,7 +125,7 @@ bool mon_begin(struct monitor *, struct slice user);       /* first lines of eve
 bool mon_hang_up(struct monitor *, enum ask_kind, const char *text);
 bool mon_on_none(void *, const void *, struct frame *);
 
-/* mon_key.c, mon_password.c, mon_kbdint.c */
+/* mon_key.c, mon_password.c, mon_kbdint.c, mon_hostbased.c */
 bool mon_on_key_ok(void *, const void *, struct frame *);
 bool mon_on_verify(void *, const void *, struct frame *);
 bool mon_on_password(void *, const void *, struct frame *);
@@ -134,6 +134,7 @@ void mon_keep_message(struct monitor *, const char *text);
 bool mon_keep_words(void *monitor, const struct pam_prompt *, size_t n, struct buf *answers);   /* a pam_ask: keeps messages, answers nothing */
 bool mon_on_kbdint(void *, const void *, struct frame *);
 bool mon_on_kbdint_reply(void *, const void *, struct frame *);
+bool mon_on_hostbased(void *, const void *, struct frame *);
 
 /* mon_session.c: after the login */
 bool mon_open_session(struct monitor *);

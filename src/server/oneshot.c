@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -48,6 +49,32 @@ bool oneshot_become(const struct oneshot *o, const struct account *a)
 	if (!ok)
 		log_error("%s", err.text);
 	return ok;
+}
+
+static void log_to_buf(void *arg, enum log_level level, const char *line)
+{
+	struct buf *b = arg;
+	if (b->len + strlen(line) + 8 < ONESHOT_LOG_MAX) {
+		put_u8(b, (uint8_t)level);
+		put_cstring(b, line);
+	}
+}
+
+void oneshot_replay(struct slice log)
+{
+	struct reader r = reader_of(log);
+	while (reader_left(&r)) {
+		uint8_t level = get_u8(&r);
+		struct slice line = get_string(&r);
+		if (r.bad || level > LOG_LEVEL_DEBUG3)
+			return;
+		log_at((enum log_level)level, "%.*s", (int)line.n, (const char *)line.p);
+	}
+}
+
+void oneshot_log(struct buf *b)
+{
+	log_init(log_get_level(), log_to_buf, b);
 }
 
 _Noreturn void oneshot_say(const struct msg_desc *desc, const void *msg)

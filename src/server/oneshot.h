@@ -16,6 +16,10 @@ struct oneshot { pid_t pid, parent; int in; };
 pid_t oneshot_fork(struct oneshot *);
 /* In the child: for good another user. What fails is logged. */
 bool oneshot_become(const struct oneshot *, const struct account *) MUST_CHECK;
+/* In the child: log lines go into buf (max ONESHOT_LOG_MAX), for the parent to replay them. */
+enum { ONESHOT_LOG_MAX = 64 << 10 };
+void oneshot_log(struct buf *);
+void oneshot_replay(struct slice log);
 _Noreturn void oneshot_say(const struct msg_desc *, const void *msg);
 /* In the parent: waits, reaps. *msg is decoded and lies in store. False, with a log line: the child failed. */
 bool oneshot_hear(struct oneshot *, const struct monitor *, int ms, const struct msg_desc *, struct buf *store, void *msg) MUST_CHECK;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <shadow.h>
 #include <stdlib.h>
@@ -222,6 +223,11 @@ bool account_in_group(const char *user, gid_t primary, gid_t group)
 		in = ids[i] == group;
 	mem_free(ids);
 	return in;
+}
+
+bool account_in_netgroup(const char *group, const char *host, const char *user)
+{
+	return innetgr(group, host, user, NULL) == 1;
 }
 
 bool account_service(uid_t *uid, gid_t *gid, const char **name)

@@ -49,6 +49,7 @@ struct account_groups { char **name; gid_t *gid; size_t n; };
 /* The primary group and all others; a gid without a name stands as its number. */
 bool account_groups(const struct account *, struct account_groups *out, struct err *) MUST_CHECK;
 void account_groups_clear(struct account_groups *);
+bool account_in_netgroup(const char *group, const char *host, const char *user);   /* NULL: any (innetgr(3)) */
 bool account_in_group(const char *user, gid_t primary, gid_t group);
 
 /* Becoming. All are for good: afterwards an attempt to come back is made and must fail. */

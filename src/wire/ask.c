@@ -128,6 +128,15 @@ static const struct field fields_answer_new_password[] = {
 	F(answer_new_password, SECRET, new_password),
 	{0},
 };
+static const struct field fields_ask_hostbased[] = {
+	F(ask_hostbased, TEXT, user),
+	F(ask_hostbased, TEXT, algorithm),
+	F(ask_hostbased, STRING, blob),
+	F(ask_hostbased, TEXT, host),
+	F(ask_hostbased, TEXT, client_user),
+	F(ask_hostbased, STRING, signature),
+	{0},
+};
 
 static const struct msg_desc desc_ask_hostsign = {"HOSTSIGN", ASK_HOSTSIGN, sizeof(struct ask_hostsign), fields_ask_hostsign};
 static const struct msg_desc desc_answer_hostsign = {"HOSTSIGN-answer", ASK_HOSTSIGN, sizeof(struct answer_sign), fields_answer_sign};
@@ -145,6 +154,8 @@ static const struct msg_desc desc_ask_kbdint = {"KBDINT", ASK_KBDINT, sizeof(str
 static const struct msg_desc desc_answer_kbdint = {"KBDINT-answer", ASK_KBDINT, sizeof(struct answer_auth), fields_answer_auth};
 static const struct msg_desc desc_ask_kbdint_reply = {"KBDINT_REPLY", ASK_KBDINT_REPLY, sizeof(struct ask_kbdint_reply), fields_ask_kbdint_reply};
 static const struct msg_desc desc_answer_kbdint_reply = {"KBDINT_REPLY-answer", ASK_KBDINT_REPLY, sizeof(struct answer_auth), fields_answer_auth};
+static const struct msg_desc desc_ask_hostbased = {"HOSTBASED", ASK_HOSTBASED, sizeof(struct ask_hostbased), fields_ask_hostbased};
+static const struct msg_desc desc_answer_hostbased = {"HOSTBASED-answer", ASK_HOSTBASED, sizeof(struct answer_auth), fields_answer_auth};
 static const struct msg_desc desc_ask_hostkey = {"HOSTKEY", ASK_HOSTKEY, sizeof(struct ask_hostkey), fields_ask_hostkey};
 static const struct msg_desc desc_answer_hostkey = {"HOSTKEY-answer", ASK_HOSTKEY, sizeof(struct answer_yes), fields_answer_yes};
 static const struct msg_desc desc_ask_credential = {"CREDENTIAL", ASK_CREDENTIAL, sizeof(struct ask_credential), fields_ask_credential};
@@ -165,6 +176,7 @@ static const struct ask_row rows[ASK_KINDS] = {
 	[ASK_VERIFY] = {ASK_VERIFY, &desc_ask_verify, &desc_answer_verify},
 	[ASK_KBDINT] = {ASK_KBDINT, &desc_ask_kbdint, &desc_answer_kbdint},
 	[ASK_KBDINT_REPLY] = {ASK_KBDINT_REPLY, &desc_ask_kbdint_reply, &desc_answer_kbdint_reply},
+	[ASK_HOSTBASED] = {ASK_HOSTBASED, &desc_ask_hostbased, &desc_answer_hostbased},
 	[ASK_HOSTKEY] = {ASK_HOSTKEY, &desc_ask_hostkey, &desc_answer_hostkey},
 	[ASK_CREDENTIAL] = {ASK_CREDENTIAL, &desc_ask_credential, &desc_answer_credential},
 	[ASK_SIGN] = {ASK_SIGN, &desc_ask_sign, &desc_answer_sign},

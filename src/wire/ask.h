@@ -16,7 +16,7 @@
 enum ask_kind {
 	ASK_NONE,
 	/* server */
-	ASK_HOSTSIGN, ASK_GROUP, ASK_AUTH_NONE, ASK_PASSWORD, ASK_KEY_OK, ASK_VERIFY, ASK_KBDINT, ASK_KBDINT_REPLY,
+	ASK_HOSTSIGN, ASK_GROUP, ASK_AUTH_NONE, ASK_PASSWORD, ASK_KEY_OK, ASK_VERIFY, ASK_KBDINT, ASK_KBDINT_REPLY, ASK_HOSTBASED,
 	/* client */
 	ASK_HOSTKEY, ASK_CREDENTIAL, ASK_SIGN, ASK_PROMPTS, ASK_NEW_PASSWORD,
 	ASK_KINDS,
@@ -34,6 +34,9 @@ struct ask_key { struct slice user, algorithm, blob; };     /* KEY_OK: the probe
 struct ask_verify {                                         /* the answerer rebuilds the signed data with its own session id */
 	struct slice user, algorithm, blob, signature;
 	bool hostbound;                                     /* publickey-hostbound-v00@openssh.com: host key is in the data */
+};
+struct ask_hostbased {                                      /* RFC 4252, section 9; answered as VERIFY */
+	struct slice user, algorithm, blob, host, client_user, signature;
 };
 struct ask_kbdint { struct slice user, devices; };
 struct ask_kbdint_reply { uint32_t count; struct slice responses; };   /* count strings */
@@ -80,6 +83,7 @@ struct ask {
 		struct ask_verify verify;
 		struct ask_kbdint kbdint;
 		struct ask_kbdint_reply kbdint_reply;
+		struct ask_hostbased hostbased;
 		struct ask_hostkey hostkey;
 		struct ask_credential credential;
 		struct ask_sign sign;
@@ -92,7 +96,7 @@ struct answer {
 	union {
 		struct answer_sign sign;                    /* HOSTSIGN, SIGN */
 		struct answer_group group;
-		struct answer_auth auth;                    /* AUTH_NONE ... KBDINT_REPLY */
+		struct answer_auth auth;                    /* AUTH_NONE ... HOSTBASED */
 		struct answer_yes yes;                      /* HOSTKEY */
 		struct answer_credential credential;
 		struct answer_prompts prompts;
