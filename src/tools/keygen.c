@@ -48,7 +48,7 @@ static const struct option_row options[] = {
 	FLAG('k', make_krl, "make a key revocation list of the files that follow"),
 	FLAG('L', print_cert, "print certificates"),
 	FLAG('l', fingerprint, "show fingerprints (-v: with random art)"),
-	LATER('M', "generate|screen", "find moduli for group exchange"),
+	BOTH('M', "generate|screen", moduli, step, "find moduli for group exchange: candidates, then test these"),
 	TEXT('m', "RFC4716|PKCS8|PEM", format_text, "format of private keys (RFC4716: OpenSSH's own), of -e and of -i"),
 	TEXT('N', "passphrase", pass, "new passphrase"),
 	TEXT('n', "principals", names, "whom a certificate is for; with -Y: namespace"),
@@ -77,6 +77,7 @@ static const struct option_row options[] = {
 /* Who does it, in the order in which they are looked at. */
 static const struct step { size_t flag; int (*run)(struct keygen *); bool takes_args; } steps[] = {
 	{AT(file_step), keygen_file_signature, true},
+	{AT(moduli), keygen_moduli, true},
 	{AT(make_krl), keygen_make_krl, true},
 	{AT(ask_krl), keygen_ask_krl, true},
 	{AT(find), keygen_known_hosts, false},
@@ -104,7 +105,7 @@ static void usage(const char *program)
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		if (options[i].act != ACT_LATER)
 			fprintf(stderr, "  -%c %-17s %s\n", options[i].letter, options[i].arg ? options[i].arg : "", options[i].help);
-	fputs("Without -A, -B, -c, -D, -e, -F, -H, -i, -K, -k, -L, -l, -p, -Q, -R, -r, -s, -Y or -y a new key is made.\n", stderr);
+	fputs("Without -A, -B, -c, -D, -e, -F, -H, -i, -K, -k, -L, -l, -M, -p, -Q, -R, -r, -s, -Y or -y a new key is made.\n", stderr);
 }
 
 static bool *flag_at(struct keygen *k, size_t offset)

@@ -17,7 +17,7 @@ struct keygen {
 	const char *program;
 	/* what to do */
 	bool all, fingerprint, print_public, new_passphrase, new_comment, find, remove, hash, sign_cert, print_cert;
-	bool download, token, file_step, make_krl, update, ask_krl, export, import, sshfp, bubble;
+	bool download, token, file_step, make_krl, update, ask_krl, export, import, sshfp, bubble, moduli;
 	/* how */
 	const char *provider;                               /* library for security keys */
 	const char *library;                                /* of PKCS#11 tokens */
@@ -72,6 +72,8 @@ int keygen_print_cert(struct keygen *);
 void keygen_put_validity(struct buf *, uint64_t after, uint64_t before);
 /* keygen_sig.c: -Y */
 int keygen_file_signature(struct keygen *);
+/* keygen_moduli.c: -M */
+int keygen_moduli(struct keygen *);
 /* keygen_krl.c */
 int keygen_make_krl(struct keygen *);
 int keygen_ask_krl(struct keygen *);
