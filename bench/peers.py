@@ -107,10 +107,12 @@ class Peer:
         for path in (self.key, host):
             if not path.exists():
                 subprocess.run([keygen, '-q', '-t', 'ed25519', '-N', '', '-f', str(path)], check=True)
+        self.authorized = folder / 'authorized_keys'
+        self.authorized.write_text(self.key.with_suffix('.pub').read_text())
         self.port = free_port()
         config = folder / 'sshd_config'
         config.write_text(f'Port {self.port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile {folder}/pid\nStrictModes no\nUsePAM no\n'
-                          f'AuthorizedKeysFile {self.key}.pub\nPasswordAuthentication no\nMaxStartups 1000\nMaxSessions 100\n'
+                          f'AuthorizedKeysFile {self.authorized}\nPasswordAuthentication no\nMaxStartups 1000\nMaxSessions 100\n'
                           f'PermitRootLogin yes\nLogLevel ERROR\n{extra}')
         words = host.with_suffix('.pub').read_text().split()
         self.known = folder / 'known_hosts'
