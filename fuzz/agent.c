@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		struct slice m = get_string(&r);
 		struct err why = {0};
 		struct agent_work work;
-		struct agent_turn t = {now, 1700000000, now % 2 == 0, &hash_sha256, &prompt, &why, &work, NULL};
+		struct agent_turn t = {now, 1700000000, now % 2 == 0, &hash_sha256, &prompt, &why, "ssh:*", &work, NULL};
 		buf_reset(&prompt);
 		if (r.bad)
 			break;
@@ -25,6 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 				"\x0e\xe1\x72\xf3\xda\xa6\x23\x25\xaf\x02\x1a\x68\xf7\x07\x51\x1a";
 			struct agent_token_key k = {SLICE_LIT(key), SLICE_LIT("label")};
 			t.done = &(struct agent_done){SLICE_LIT("/lib.so"), &k, 1, SLICE_LIT("sig")};
+			if (o == AGENT_SK_SIGN) {
+				assert(work.key && work.alg && work.provider.n);
+				key_free(work.key);
+			}
 			assert(o != AGENT_TOKEN_SIGN || (work.alg && slice_eq(work.blob, k.blob)));
 			o = agent_handle(a, &c, m, &t, &reply);
 			assert(o == AGENT_ANSWERED);

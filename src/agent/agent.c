@@ -25,6 +25,7 @@ static void entry_clear(struct entry *e)
 	buf_clear(&e->plain);
 	shielded_clear(&e->private);
 	mem_free(e->provider);
+	mem_free(e->sk_provider);
 }
 
 void agent_drop(struct agent *a, size_t i)
@@ -166,6 +167,21 @@ static bool token_signature(struct request *q, const struct entry *e, const stru
 	return w->alg || (*outcome = AGENT_ANSWERED);
 }
 
+static bool sk_signature(struct request *q, const struct entry *e, const struct agent_sign *m, enum agent_outcome *outcome)
+{
+	if (q->t->done && q->t->done->signature.n)
+		return put_signature(q, q->t->done->signature);
+	struct key *k = shield_open(q->a->shield, &e->private, q->t->why);
+	const struct key_alg *alg = k ? alg_for(k, m->flags, q->t->why) : NULL;
+	if (alg == NULL || !agent_sk_may_sign(q, k, m)) {
+		key_free(k);
+		return false;
+	}
+	*q->t->work = (struct agent_work){.provider = slice_str(e->sk_provider), .data = m->data, .alg = alg, .key = k};
+	*outcome = AGENT_SK_SIGN;
+	return true;
+}
+
 static void put_question(const struct request *q, const struct entry *e, struct slice user)
 {
 	struct buf *p = q->t->prompt;
@@ -204,7 +220,7 @@ static bool sign(struct request *q, enum agent_outcome *outcome)
 		put_question(q, e, user);
 		return true;
 	}
-	return e->provider ? token_signature(q, e, &m, outcome) : make_signature(q, e, &m);
+	return e->provider ? token_signature(q, e, &m, outcome) : e->sk_provider ? sk_signature(q, e, &m, outcome) : make_signature(q, e, &m);
 }
 
 static bool get_extension(struct reader *r, bool card, struct constraints *c, struct err *err)
@@ -217,6 +233,12 @@ static bool get_extension(struct reader *r, bool card, struct constraints *c, st
 		return !r->bad || err_set(err, ERR_FORMAT, "certificates of a token are cut");
 	}
 	struct slice data = get_string(r);
+	if (!r->bad && !card && slice_eq_str(name, AGENT_CONSTRAINT_SK)) {
+		if (c->sk.n || data.n == 0)
+			return err_set(err, ERR_FORMAT, "the library of a security key is given twice, or empty");
+		c->sk = data;
+		return true;
+	}
 	if (r->bad || !slice_eq_str(name, AGENT_CONSTRAINT_DEST))
 		return err_set(err, ERR_UNSUPPORTED, "constraint %s is not known", text_show(name));
 	if (c->has_dest)
@@ -294,7 +316,16 @@ static bool keep_private(struct request *q, const struct key *k, struct slice bl
 	return agent_keep(q, &e, blob, comment, c);
 }
 
-static bool add(struct request *q, bool constrained)
+static bool keep_either(struct request *q, const struct key *k, struct slice blob, struct slice comment, const struct constraints *c, enum agent_outcome *outcome)
+{
+	if (key_kind(k)->sk)
+		return agent_add_sk(q, k, blob, comment, c, outcome);
+	if (c->sk.n)
+		return err_set(q->t->why, ERR_FORMAT, "a library for a key that no security key holds");
+	return keep_private(q, k, blob, comment, c);
+}
+
+static bool add(struct request *q, bool constrained, enum agent_outcome *outcome)
 {
 	struct agent_rest m;
 	struct constraints c;
@@ -309,12 +340,10 @@ static bool add(struct request *q, bool constrained)
 		;
 	else if (r.bad || comment.n > AGENT_COMMENT_MAX || slice_has_nul(comment) || blob.bad)
 		err_set(q->t->why, ERR_FORMAT, "a key with a malformed or too long comment");
-	else if (key_kind(k)->sk)
-		err_set(q->t->why, ERR_UNSUPPORTED, "keys of security keys are not built yet");
 	else if (!constrained && !get_end(&r))
 		err_set(q->t->why, ERR_FORMAT, "bytes behind a key");
 	else
-		ok = agent_get_constraints(&r, q, false, &c) && keep_private(q, k, buf_slice(&blob), comment, &c);
+		ok = agent_get_constraints(&r, q, false, &c) && keep_either(q, k, buf_slice(&blob), comment, &c, outcome);
 	key_free(k);
 	buf_clear(&blob);
 	return ok;
@@ -394,8 +423,8 @@ static bool handle(struct request *q, uint8_t type, enum agent_outcome *outcome)
 	switch (type) {
 	case AGENT_REQUEST_IDENTITIES: return q->message.n == 1 && list(q);
 	case AGENT_SIGN_REQUEST: return sign(q, outcome);
-	case AGENT_ADD_IDENTITY: return add(q, false);
-	case AGENT_ADD_ID_CONSTRAINED: return add(q, true);
+	case AGENT_ADD_IDENTITY: return add(q, false, outcome);
+	case AGENT_ADD_ID_CONSTRAINED: return add(q, true, outcome);
 	case AGENT_REMOVE_IDENTITY: return remove_one(q);
 	case AGENT_REMOVE_ALL:
 		if (q->message.n == 1)

@@ -2,12 +2,12 @@
  *
  * One struct agent per process, one agent_conn per socket. A message goes in, a reply comes out;
  * time comes in as an argument. Where something outside is needed first (a human's yes, a
- * signature or the keys of a PKCS#11 token), agent_handle says so and changes nothing: the caller
+ * signature or the keys of a PKCS#11 token or a security key), agent_handle says so and changes nothing: the caller
  * does it and calls again with the same message and what came of it.
  *
  * Limits: AGENT_KEYS keys, and as much of blobs and comments as fits one answer. A key whose
  * constraints are not all understood is refused. While locked, only unlocking and binding of
- * sessions are done. Security keys are refused.
+ * sessions are done.
  */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
@@ -25,6 +25,7 @@ struct agent_turn {
 	const struct hash_alg *fingerprint;                 /* for prompts */
 	struct buf *prompt;                                 /* gets the question, escaped */
 	struct err *why;                                    /* gets why a request was refused, for the log */
+	const char *websafe;                                /* applications of security keys that may sign anything; NULL: all */
 	struct agent_work *work;                            /* gets what is to be done */
 	const struct agent_done *done;                      /* what came of it; NULL: nothing was asked for yet */
 };
@@ -34,9 +35,15 @@ enum agent_outcome {
 	AGENT_TOKEN_LOAD,                                   /* work.provider with work.pin: done.provider, keys */
 	AGENT_TOKEN_DROP,                                   /* what is work.provider's real path? done.provider */
 	AGENT_TOKEN_SIGN,                                   /* work.provider's key work.blob signs: done.signature */
+	AGENT_SK_CHECK,                                     /* may work.provider be loaded, and what is its real path? done.provider */
+	AGENT_SK_SIGN,                                      /* the security key work.key of work.provider signs: done.signature */
 };
 /* Slices live as long as the message and the agent's keys do. */
-struct agent_work { struct slice provider, pin, blob, data; const struct key_alg *alg; };
+struct agent_work {
+	struct slice provider, pin, blob, data;
+	const struct key_alg *alg;
+	struct key *key;                                    /* with AGENT_SK_SIGN, and then the caller's to free */
+};
 struct agent_token_key { struct slice blob, label; };
 struct agent_done {
 	struct slice provider;                              /* its real path, which names it from then on */

@@ -26,6 +26,7 @@ enum { AGENT_FLAG_OLD = 1, AGENT_FLAG_SHA2_256 = 2, AGENT_FLAG_SHA2_512 = 4 };
 #define AGENT_EXT_BIND "session-bind@openssh.com"
 #define AGENT_EXT_QUERY "query"
 #define AGENT_CONSTRAINT_CERTS "associated-certs-v00@openssh.com"
+#define AGENT_CONSTRAINT_SK "sk-provider@openssh.com"
 #define AGENT_CONSTRAINT_DEST "restrict-destination-v00@openssh.com"
 
 struct agent_empty { uint8_t none; };

@@ -44,7 +44,7 @@ static int teardown(void **state)
 
 static enum agent_outcome handle(struct slice m, uint64_t now, bool confirmed)
 {
-	struct agent_turn t = {now, 1700000000, confirmed, &hash_sha256, &prompt, &why, &work, given};
+	struct agent_turn t = {now, 1700000000, confirmed, &hash_sha256, &prompt, &why, "ssh:*", &work, given};
 	why = (struct err){0};
 	buf_reset(&prompt);
 	return agent_handle(agent, &conn, m, &t, &reply);

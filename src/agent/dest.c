@@ -112,27 +112,32 @@ bool dest_permits(struct slice list, const struct sessions *s, struct slice user
 	return true;
 }
 
-bool dest_signs(const struct sessions *s, struct slice blob, struct slice data, struct slice *user, struct err *err)
+bool dest_login_request(struct slice data, struct slice blob, struct slice *id, struct slice *user, struct slice *host_key)
 {
 	struct reader r = reader_of(data);
-	struct slice id = get_string(&r), host_key = {NULL, 0};
+	*id = get_string(&r);
 	uint8_t number = get_u8(&r);
 	*user = get_string(&r);
 	struct slice service = get_string(&r), method = get_string(&r);
 	bool has_sig = get_bool(&r), bound = slice_eq_str(method, "publickey-hostbound-v00@openssh.com");
 	get_string(&r);
 	struct slice key = get_string(&r);
-	if (bound)
-		host_key = get_string(&r);
+	*host_key = bound ? get_string(&r) : slice_of(NULL, 0);
+	return get_end(&r) && number == USERAUTH_REQUEST && has_sig && slice_eq_str(service, "ssh-connection")
+	    && (bound ? host_key->p != NULL : slice_eq_str(method, "publickey")) && slice_eq(key, blob);
+}
+
+bool dest_signs(const struct sessions *s, struct slice blob, struct slice data, struct slice *user, struct err *err)
+{
+	struct slice id, host_key;
 	if (s->failed || s->n == 0)
 		return err_set(err, ERR_DENIED, "a key with destinations is not used on a socket that ssh did not bind to a session");
-	if (!get_end(&r) || number != USERAUTH_REQUEST || !has_sig || !slice_eq_str(service, "ssh-connection")
-	    || (!bound && !slice_eq_str(method, "publickey")) || !slice_eq(key, blob))
+	if (!dest_login_request(data, blob, &id, user, &host_key))
 		return err_set(err, ERR_DENIED, "a key with destinations signs only login requests");
 	const struct bound *last = &s->at[s->n - 1];
 	if (!slice_eq(id, buf_slice(&last->id)))
 		return err_set(err, ERR_DENIED, "the login request is of another session than the socket");
-	if (bound ? !slice_eq(host_key, buf_slice(&last->host_key)) : s->n > 1)
+	if (host_key.p ? !slice_eq(host_key, buf_slice(&last->host_key)) : s->n > 1)
 		return err_set(err, ERR_DENIED, "the login request names another host key than the socket's session, or none");
 	if (user->p == NULL)
 		*user = SLICE_LIT("");

@@ -22,6 +22,8 @@ bool dest_valid(struct slice list, struct err *) MUST_CHECK;
 bool dest_permits(struct slice list, const struct sessions *, struct slice user, int64_t wall) MUST_CHECK;
 /* What is to be signed must be a login request of the last session: RFC 4252, 7, or its form with the host's key. user gets the name. */
 bool dest_signs(const struct sessions *, struct slice blob, struct slice data, struct slice *user, struct err *) MUST_CHECK;
+/* Is it a login request, signed by the key of this blob? id is the session's. host_key.p == NULL: it names none. */
+bool dest_login_request(struct slice data, struct slice blob, struct slice *id, struct slice *user, struct slice *host_key) MUST_CHECK;
 bool sessions_bind(struct sessions *, const struct agent_bind *, struct err *) MUST_CHECK;
 void sessions_clear(struct sessions *);
 

@@ -20,6 +20,8 @@ void agent_put_private(const struct key *k, struct slice cert, struct buf *out)
 	put_string(out, get_string(&r));
 	put_string(out, cert);
 	if (key_sk(k)) {
+		if (pk_kind(key_pk(k)) == PK_ED25519)
+			put_string(out, p.pub);
 		put_string(out, key_sk(k)->application);
 		sk_put_private(key_sk(k), out);
 		buf_clear(&store);
@@ -52,7 +54,7 @@ void agent_put_private(const struct key *k, struct slice cert, struct buf *out)
 
 bool agent_has_limits(const struct agent_limits *l)
 {
-	return l->lifetime || l->confirm || l->dest.n;
+	return l->lifetime || l->confirm || l->dest.n || l->sk_provider;
 }
 
 void agent_put_limits(const struct agent_limits *l, struct buf *out)
@@ -63,6 +65,11 @@ void agent_put_limits(const struct agent_limits *l, struct buf *out)
 	}
 	if (l->confirm)
 		put_u8(out, AGENT_CONFIRM_USE);
+	if (l->sk_provider) {
+		put_u8(out, AGENT_CONSTRAIN_EXTENSION);
+		put_cstring(out, AGENT_CONSTRAINT_SK);
+		put_cstring(out, l->sk_provider);
+	}
 	if (l->dest.n) {
 		put_u8(out, AGENT_CONSTRAIN_EXTENSION);
 		put_cstring(out, AGENT_CONSTRAINT_DEST);
@@ -102,11 +109,20 @@ static bool get_numbers(struct reader *r, enum pk_kind kind, struct pk_parts *p)
 	return true;
 }
 
-/* PROTOCOL.u2f: application, flags, handle, reserved. */
+/* PROTOCOL.u2f: application, flags, handle, reserved. In front of them OpenSSH puts the public key once more where it is
+ * an Ed25519 one, whatever that document says. */
 static struct key *get_certified_sk(struct reader *r, const struct key *public, struct err *err)
 {
+	bool ed25519 = pk_kind(key_pk(public)) == PK_ED25519, same = true;
+	if (ed25519) {
+		struct buf store = BUF_INIT_SECRET(PARTS_MAX);
+		struct pk_parts p;
+		pk_parts(key_pk(public), &store, &p);
+		same = slice_eq(get_string(r), p.pub);
+		buf_clear(&store);
+	}
 	struct sk_part sk = {.application = get_string(r)};
-	if (!sk_get_private(r, &sk) || !slice_eq(sk.application, key_sk(public)->application)
+	if (!same || !sk_get_private(r, &sk) || !slice_eq(sk.application, key_sk(public)->application)
 	    || sk.handle.n > SK_PART_MAX || sk.reserved.n > SK_PART_MAX) {
 		err_set(err, ERR_FORMAT, "the private key of the certificate is malformed");
 		return NULL;

@@ -13,6 +13,7 @@ struct agent_limits {
 	uint32_t lifetime;                                  /* seconds; 0: for ever */
 	bool confirm;
 	struct slice dest;                                  /* as in agent/dest.h; empty: anywhere */
+	const char *sk_provider;                            /* library, for a key of a security key; else NULL */
 };
 void agent_put_limits(const struct agent_limits *, struct buf *out);
 bool agent_has_limits(const struct agent_limits *);

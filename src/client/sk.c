@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "client/helper.h"
 #include "client/readpass.h"
 #include "sys/fd.h"
-#include "sys/files.h"
 #include "sys/process.h"
 
 enum { CHALLENGE = 32, HEAD = 4 };
@@ -22,32 +22,9 @@ const char *sk_provider_of(const char *configured)
 	return configured && configured[0] && strcmp(configured, "none") != 0 ? configured : NULL;
 }
 
-static bool is_program(const char *path)
-{
-	return access(path, X_OK) == 0;
-}
-
-/* Beside the program where that was built but not installed. */
-static char *helper_path(void)
-{
-	const char *named = getenv("SSH_SK_HELPER");
-	char self[4096];
-	if (named && named[0])
-		return mem_str(named);
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self);
-	char *exe = n > 0 && (size_t)n < sizeof self ? slice_dup(slice_of(self, (size_t)n)) : mem_str(PATH_BIN "/ssh");
-	char *dir = file_dir(exe), *beside = file_join(dir, "ssh-sk-helper");
-	mem_free(exe);
-	mem_free(dir);
-	if (is_program(beside))
-		return beside;
-	mem_free(beside);
-	return mem_str(PATH_LIBEXEC "/ssh-sk-helper");
-}
-
 static bool start_helper(struct sk_call *c, int theirs, struct err *err)
 {
-	char *path = helper_path();
+	char *path = helper_path("SSH_SK_HELPER", "ssh-sk-helper");
 	const char *argv[] = {"ssh-sk-helper", NULL};
 	const struct fd_map fds[] = {{theirs, 0}, {theirs, 1}};
 	struct proc_spawn how = {.path = path, .argv = argv, .fds = fds, .nfds = ARRAY_LEN(fds), .flags = PROC_DIE_WITH_PARENT};
@@ -172,7 +149,7 @@ void sk_notice_end(struct sk_notice *n, bool confirmed)
 		fputs("User presence confirmed\n", stderr);
 	fd_close(&n->fd);
 	if (n->pid > 0) {
-		proc_kill(n->pid, SIGTERM);
+		proc_kill(n->pid, SIGKILL);             /* a notice has nothing to tidy up, and the agent cannot wait for one that lingers */
 		proc_wait(n->pid, true, NULL);
 	}
 	*n = (struct sk_notice){.fd = -1};

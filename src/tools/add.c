@@ -24,14 +24,14 @@ static const struct tool_option options[] = {
 	{'e', "pkcs11", false, "remove the keys of a PKCS#11 library"},
 	{'H', "hostkey_file", false, "known_hosts file for -h"},
 	{'h', "destination", false, "use the key towards these hosts only"},
-	{'K', NULL, true, "add the resident keys of a security key"},
+	{'K', NULL, false, "add the resident keys of a security key"},
 	{'k', NULL, false, "only plain keys, no certificates"},
 	{'L', NULL, false, "list public keys"},
 	{'l', NULL, false, "list fingerprints"},
 	{'N', NULL, false, "keep certificates when they have expired"},
 	{'Q', NULL, false, "list extensions of the agent"},
 	{'q', NULL, false, "say nothing when all goes well"},
-	{'S', "provider", true, "library for security keys"},
+	{'S', "provider", false, "library for security keys"},
 	{'s', "pkcs11", false, "add the keys of a PKCS#11 library"},
 	{'T', NULL, false, "test whether the agent can use the private keys of these public ones"},
 	{'t', "life", false, "forget the key after this time"},
@@ -48,7 +48,7 @@ const struct tool_option *add_options(size_t *count)
 
 static int usage(void)
 {
-	fputs("usage: ssh-add [-CcDdkLlNqQvXx] [-E hash] [-H hostkey_file] [-h destination] [-t life] [file ...]\n"
+	fputs("usage: ssh-add [-CcDdKkLlNqQvXx] [-E hash] [-H hostkey_file] [-h destination] [-S provider] [-t life] [file ...]\n"
 	      "       ssh-add -s pkcs11 [-Cv] [certificate ...]\n"
 	      "       ssh-add -e pkcs11\n"
 	      "       ssh-add -T pubkey ...\n"
@@ -129,7 +129,7 @@ static int query(struct add *a)
 	return ADD_OK;
 }
 
-struct flags { bool list, list_whole, remove_all, lock, unlock, test, query; unsigned verbose; const char *card, *no_card; };
+struct flags { bool resident, list, list_whole, remove_all, lock, unlock, test, query; unsigned verbose; const char *card, *no_card; };
 
 static bool take_value(struct add *a, int letter)
 {
@@ -166,9 +166,8 @@ static bool take_option(struct add *a, struct flags *f, int letter)
 	case 'H': LIST_PUSH(a->known_hosts, a->known_n, optarg); return true;
 	case 's': f->card = optarg; return true;
 	case 'e': f->no_card = optarg; return true;
-	case 'K': case 'S':
-		fprintf(stderr, "%s: -%c is not built yet\n", a->program, letter);
-		return false;
+	case 'K': f->resident = true; return true;
+	case 'S': a->sk_provider = optarg; return true;
 	default:
 		usage();
 		return false;
@@ -185,6 +184,8 @@ static int run(struct add *a, const struct flags *f, char **rest)
 		return lock(a, f->lock);
 	if (f->test)
 		return rest[0] ? add_test(a, rest) : usage();
+	if (f->resident)
+		return add_resident(a);
 	if (f->card)
 		return add_card(a, f->card, rest);
 	if (f->no_card)
@@ -194,7 +195,7 @@ static int run(struct add *a, const struct flags *f, char **rest)
 
 int add_main(int argc, char **argv)
 {
-	struct add a = {.program = "ssh-add", .fingerprint = &hash_sha256, .last_pass = BUF_INIT_SECRET(PASSPHRASE), .dest = BUF_INIT(AGENT_MESSAGE_MAX)};
+	struct add a = {.program = "ssh-add", .fingerprint = &hash_sha256, .sk_provider = getenv("SSH_SK_PROVIDER"), .last_pass = BUF_INIT_SECRET(PASSPHRASE), .dest = BUF_INIT(AGENT_MESSAGE_MAX)};
 	struct flags f = {0};
 	struct err err = {0};
 	const char *path = getenv("SSH_AUTH_SOCK");
@@ -204,6 +205,8 @@ int add_main(int argc, char **argv)
 	while ((letter = getopt(argc, argv, letters)) != -1)
 		if (!take_option(&a, &f, letter))
 			return ADD_FAILED;
+	if (a.sk_provider == NULL || *a.sk_provider == 0)
+		a.sk_provider = "internal";
 	if (f.lock + f.unlock + f.list + f.list_whole > 1)
 		return usage();
 	logsink_use_stderr((enum log_level)(LOG_LEVEL_INFO + f.verbose), NULL);

@@ -11,6 +11,7 @@ struct add {
 	const char *program;
 	struct agentio agent;
 	const struct hash_alg *fingerprint;
+	const char *sk_provider;                            /* library for security keys */
 	uint32_t lifetime;                                  /* seconds; 0: for ever */
 	bool confirm, remove, quiet, plain_only, certs_only, keep_expired;
 	char **known_hosts, **destinations;                 /* -H, -h: as given */
@@ -31,6 +32,7 @@ int add_remove_card(struct add *, const char *provider);
 /* add_keys.c */
 int add_files(struct add *, char **paths);                 /* paths end with NULL; none: the default files */
 int add_list(struct add *, bool whole);
+int add_resident(struct add *);                             /* the keys that a security key keeps */
 int add_test(struct add *, char **paths);
 int add_fail(const struct add *, const struct err *);
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "client/certfile.h"
 #include "client/readpass.h"
+#include "client/sk.h"
 #include "key/keyfile.h"
 #include "sys/clock.h"
 #include "sys/files.h"
@@ -18,7 +19,7 @@
 
 enum { EXPIRY_GRACE = 300, TEST_BYTES = 1024 };
 
-static const char *const default_files[] = {"id_rsa", "id_ecdsa", "id_ed25519"};
+static const char *const default_files[] = {"id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_mldsa44_ed25519"};
 
 /* The file's passphrase: none, the one before, then what the user types until it is right or empty. */
 static struct key *open_key(struct add *a, const char *path, struct slice text, struct buf *comment, struct err *err)
@@ -56,7 +57,7 @@ static uint32_t lifetime_of(const struct add *a, const struct cert *cert)
 static bool send_key(struct add *a, const struct key *k, const struct cert *cert, struct slice comment, struct err *err)
 {
 	struct buf message = BUF_INIT_SECRET(AGENT_MESSAGE_MAX);
-	struct agent_limits limits = {lifetime_of(a, cert), a->confirm, buf_slice(&a->dest)};
+	struct agent_limits limits = {lifetime_of(a, cert), a->confirm, buf_slice(&a->dest), key_kind(k)->sk ? a->sk_provider : NULL};
 	agent_put_add(k, cert ? buf_slice(&cert->blob) : slice_of(NULL, 0), comment, &limits, &message);
 	bool ok = message.bad ? err_set(err, ERR_LIMIT, "the key is too large for an agent") : agentio_do(&a->agent, buf_slice(&message), err);
 	buf_clear(&message);
@@ -113,6 +114,42 @@ static bool add_file(struct add *a, const char *path, struct err *err)
 	buf_clear(&text);
 	buf_clear(&comment);
 	return ok;
+}
+
+static bool send_resident(struct add *a, const struct key *k, struct err *err)
+{
+	struct buf blob = BUF_INIT(CERT_MAX), text = BUF_INIT(200);
+	bool ok = send_key(a, k, NULL, key_sk(k)->application, err);
+	key_blob(k, &blob);
+	key_fingerprint(buf_slice(&blob), a->fingerprint, &text);
+	if (!ok)
+		err_prefix(err, "Unable to add key %s %s", key_word(k), buf_cstr(&text));
+	else if (!a->quiet)
+		fprintf(stderr, "Resident identity added: %s %s\n", key_word(k), buf_cstr(&text));
+	buf_clear(&blob);
+	buf_clear(&text);
+	return ok;
+}
+
+int add_resident(struct add *a)
+{
+	struct buf pin = BUF_INIT_SECRET(SK_PIN_MAX);
+	struct sk_resident *list = NULL;
+	struct err err = {0};
+	size_t n = 0, added = 0;
+	bool ok = read_passphrase("Enter PIN for authenticator: ", READPASS_STDIN, &pin, &err)
+	       && (sk_resident_load(a->sk_provider, NULL, buf_slice(&pin), &list, &n, &err) || err_prefix(&err, "Unable to load resident keys"));
+	buf_clear(&pin);
+	if (ok && n == 0)
+		ok = err_set(&err, ERR_MISSING, "the security key keeps no keys of SSH");
+	for (size_t i = 0; ok && i < n; i++) {
+		bool sent = send_resident(a, list[i].key, &err);
+		added += sent;
+		if (!sent)
+			add_fail(a, &err);
+	}
+	sk_resident_free(list, n);
+	return !ok ? add_fail(a, &err) : added ? ADD_OK : ADD_FAILED;
 }
 
 static bool remove_blob(struct add *a, struct slice blob, struct err *err)

@@ -40,10 +40,12 @@ const struct tool_option *agent_options(size_t *count)
 }
 
 #define DEFAULT_PROVIDERS "/usr/lib*/*,/usr/local/lib*/*"
+#define DEFAULT_WEBSAFE "ssh:*"
 
 struct options {
 	const char *program, *address, *providers;
-	bool csh, sh, foreground, debug, kill, temp, keep_stale, allow_remote;
+	bool csh, sh, foreground, debug, kill, temp, keep_stale, allow_remote, any_website;
+	const char *websafe;
 	unsigned sweep;
 	uint32_t lifetime;
 	const struct hash_alg *fingerprint;
@@ -104,9 +106,14 @@ static int take_option(struct options *o, int letter)
 		o->providers = optarg;
 		break;
 	case 'O':
-		if (strcmp(optarg, "allow-remote-pkcs11") != 0)
-			return complain(o, "-O takes allow-remote-pkcs11");
-		o->allow_remote = true;
+		if (strcmp(optarg, "allow-remote-pkcs11") == 0)
+			o->allow_remote = true;
+		else if (strcmp(optarg, "no-restrict-websafe") == 0)
+			o->any_website = true;
+		else if (strncmp(optarg, "websafe-allow=", 14) == 0 && o->websafe == NULL)
+			o->websafe = optarg + 14;
+		else
+			return complain(o, "-O takes allow-remote-pkcs11, no-restrict-websafe, or once websafe-allow=patterns");
 		break;
 	default: return usage();
 	}
@@ -280,7 +287,7 @@ int agent_main(int argc, char **argv)
 		logsink_use_syslog(LOG_LEVEL_INFO, "ssh-agent", logsink_facility("AUTH"));
 	else
 		logsink_use_stderr(o.debug ? LOG_LEVEL_DEBUG3 : LOG_LEVEL_INFO, NULL);
-	struct agent_service s = {.socket = {.fd = -1}, .lifetime = o.lifetime, .providers = o.providers ? o.providers : DEFAULT_PROVIDERS, .allow_remote = o.allow_remote, .fingerprint = o.fingerprint, .parent_fd = -1, .stop_on_int = front};
+	struct agent_service s = {.socket = {.fd = -1}, .lifetime = o.lifetime, .providers = o.providers ? o.providers : DEFAULT_PROVIDERS, .allow_remote = o.allow_remote, .websafe = o.any_website ? NULL : o.websafe ? o.websafe : DEFAULT_WEBSAFE, .fingerprint = o.fingerprint, .parent_fd = -1, .stop_on_int = front};
 	if (!make_socket(&o, &s, &err))
 		return complain(&o, err.text);
 	if (!front)

@@ -16,6 +16,7 @@ struct agent_service {
 	struct agent_socket socket;
 	uint32_t lifetime;
 	const char *providers;                              /* patterns of libraries that may be loaded */
+	const char *websafe;                                /* applications of security keys that may sign anything; NULL: all */
 	bool allow_remote;                                  /* also for clients of a forwarded agent */
 	const struct hash_alg *fingerprint;
 	int parent_fd;                                      /* a pidfd: ends with that process; -1: with nobody */

@@ -151,7 +151,7 @@ static void wait_for(struct conn *c, struct link *l)
 	agent_wait(c, WAIT_TOKEN);
 }
 
-static bool may_load(const struct conn *c, const char *path, struct err *err)
+bool agent_may_load(const struct conn *c, const char *path, struct err *err)
 {
 	if ((c->state.sessions.n || c->state.sessions.failed) && !c->s->how->allow_remote)
 		return err_set(err, ERR_DENIED, "libraries are not loaded for clients of a forwarded agent (-O allow-remote-pkcs11)");
@@ -165,7 +165,7 @@ bool agent_link_load(struct conn *c, const struct agent_work *work, struct err *
 	struct server *s = c->s;
 	char *path = agent_link_path(work->provider);
 	struct link *l = find(s, slice_str(path)), *new = mem_new(sizeof *new);
-	bool ok = may_load(c, path, err);
+	bool ok = agent_may_load(c, path, err);
 	if (ok && l && (l->busy || l->token.fd >= 0))
 		ok = err_set(err, ERR_DENIED, "%s is loaded already", text_show(slice_str(path)));
 	if (ok && l)

@@ -76,6 +76,7 @@ static bool begin_work(struct conn *c, enum agent_outcome outcome, const struct 
 	case AGENT_CONFIRM: agent_wait(c, WAIT_CONFIRM); return true;
 	case AGENT_TOKEN_LOAD: return agent_link_load(c, work, why);
 	case AGENT_TOKEN_SIGN: return agent_link_sign(c, work, why);
+	case AGENT_SK_SIGN: return agent_sk_sign(c, work, why);
 	default: return false;
 	}
 }
@@ -87,14 +88,15 @@ static void answer(struct conn *c, const struct agent_done *done)
 	struct err why = {0};
 	struct slice m = request(c);
 	struct agent_work work;
-	struct agent_turn t = {seconds(), clock_wall(), c->confirmed, c->s->how->fingerprint, &c->prompt, &why, &work, done};
+	struct agent_turn t = {seconds(), clock_wall(), c->confirmed, c->s->how->fingerprint, &c->prompt, &why, c->s->how->websafe, &work, done};
 	log_debug("request %u, %zu bytes", m.p[0], m.n);
 	buf_reset(&c->prompt);
 	enum agent_outcome outcome = agent_handle(c->s->agent, &c->state, m, &t, &reply);
-	if (outcome == AGENT_TOKEN_DROP) {
-		char *path = agent_link_path(work.provider);
+	if (outcome == AGENT_TOKEN_DROP || outcome == AGENT_SK_CHECK) {
+		char *path = outcome == AGENT_SK_CHECK ? agent_sk_path(c, work.provider, &why) : agent_link_path(work.provider);
 		t.done = &(struct agent_done){.provider = slice_str(path)};
-		outcome = agent_handle(c->s->agent, &c->state, m, &t, &reply);
+		if (path)
+			outcome = agent_handle(c->s->agent, &c->state, m, &t, &reply);
 		mem_free(path);
 	}
 	if (m.p[0] == AGENT_UNLOCK)

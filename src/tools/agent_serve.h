@@ -16,6 +16,7 @@ enum wait {
 	WAIT_NOTHING,
 	WAIT_CONFIRM,                                       /* for a yes to conn.prompt */
 	WAIT_UNLOCK,                                        /* another wrong passphrase was given a moment ago */
+	WAIT_SK,                                            /* for conn.sk, a security key */
 	WAIT_TOKEN,                                         /* for an answer of conn.link, or until it is free */
 };
 
@@ -59,6 +60,7 @@ struct conn {
 	uint64_t turn;
 	bool confirmed;                                     /* the request at the head of in */
 	struct link *link;
+	struct sk_work *sk;
 };
 
 /* agent_serve.c: the wait is over; the request is answered, yes or not at all. c may be gone afterwards. */
@@ -80,6 +82,12 @@ void agent_links_clear(struct server *);
 void agent_link_leave(struct conn *);
 bool agent_link_load(struct conn *, const struct agent_work *, struct err *);
 bool agent_link_sign(struct conn *, const struct agent_work *, struct err *);
+bool agent_may_load(const struct conn *, const char *path, struct err *);
 char *agent_link_path(struct slice provider);              /* the real one; owned */
+
+/* agent_sk.c. True: the connection waits for the security key; work->key is taken in any case. */
+bool agent_sk_sign(struct conn *, const struct agent_work *, struct err *);
+char *agent_sk_path(const struct conn *, struct slice provider, struct err *);   /* the real one, owned; NULL: not to be loaded */
+void agent_sk_leave(struct conn *);
 
 #endif

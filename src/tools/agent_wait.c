@@ -101,6 +101,7 @@ void agent_wait_ends(struct conn *c)
 	struct server *s = c->s;
 	c->wait = WAIT_NOTHING;
 	agent_link_leave(c);
+	agent_sk_leave(c);
 	if (s->asker == c) {
 		s->asker = NULL;
 		proc_kill(s->asking, SIGTERM);
