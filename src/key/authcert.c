@@ -55,12 +55,18 @@ static bool merge(struct grant *g, const struct grant *cert, struct err *err)
 }
 
 /* Options in OpenSSH's two kinds: those that make no sense, and those that say no. What exactly it was stands in why. */
-static bool options_allow(const struct authkeys_context *c, struct authkeys_match *out, struct grant *cert, struct err *err)
+static bool options_allow(const struct authkeys_context *c, size_t number, struct authkeys_match *out, struct grant *cert, struct err *err)
 {
 	if (cert_grant(c->cert, c, cert, err))
 		return true;
 	bool denied = err->code == ERR_DENIED;
-	put_fmt(&out->why, "%s\n", err->text);
+	if (number)
+		put_fmt(&out->why, "%zu: ", number);
+	if (denied)
+		put_fmt(&out->why, "Authentication tried for %s with valid certificate but not from a permitted source address (%s).\n",
+			text_show(c->user), text_show(slice_str(c->addr)));
+	else
+		put_fmt(&out->why, "%s\n", err->text);
 	return err_set(err, ERR_DENIED, denied ? "Refused by certificate options" : "Invalid certificate options");
 }
 
@@ -69,7 +75,7 @@ bool authkeys_certificate(const struct authkeys_context *c, const struct buf *pr
 	struct grant cert;
 	struct err err;
 	struct slice user = named && principals == NULL ? c->user : slice_of(NULL, 0);
-	bool ok = options_allow(c, out, &cert, &err) && merge(&out->grant, &cert, &err);
+	bool ok = options_allow(c, number, out, &cert, &err) && merge(&out->grant, &cert, &err);
 	if (ok && principals && !listed(c->cert, buf_slice(principals)))
 		ok = err_set(&err, ERR_DENIED, "Certificate does not contain an authorized principal");
 	ok = ok && cert_check(c->cert, CERT_USER, user, c->now, c->ca_algs, &err);
@@ -102,7 +108,7 @@ static bool judge_principal(struct slice options, size_t number, const struct au
 	if (ok)
 		authkeys_line_finish(&s, out);
 	else
-		put_fmt(&out->why, "line %zu: %s\n", number, s.err.text);
+		put_fmt(&out->why, "%zu: %s\n", number, s.err.text);
 	if (*denied)
 		put_fmt(&out->refused, "%zu: Refused by certificate principals options\n", number);
 	authkeys_line_clear(&s);

@@ -179,7 +179,8 @@ static bool take_from(struct authkeys_line *s, const struct authkeys_option *o, 
 	int found = host_match_list(c->host, c->addr, value);
 	if (found == -2)
 		return refuse(s, o, "malformed list");
-	return found == 1 || err_set(&s->err, ERR_DENIED, "option from: not for %s (%s)", text_show(slice_str(c->host)), text_show(slice_str(c->addr)));
+	return found == 1 || err_set(&s->err, ERR_DENIED, "Authentication tried for %s with correct key but not from a permitted host (host=%s, ip=%s, required=%s).",
+		text_show(c->user), text_show(slice_str(c->host)), text_show(slice_str(c->addr)), text_show(value));
 }
 
 static bool take_expiry(struct authkeys_line *s, const struct authkeys_option *o, struct slice value, const struct authkeys_context *c)
@@ -335,7 +336,7 @@ static bool judge_line(struct slice options, size_t number, const struct authkey
 	if (ok && !passed)
 		authkeys_line_finish(&s, out);
 	if (!ok)
-		put_fmt(&out->why, "line %zu: %s\n", number, s.err.text);
+		put_fmt(&out->why, "%zu: %s\n", number, s.err.text);
 	else if (!passed && c->cert)
 		ok = authkeys_certificate(c, s.has_principals ? &s.principals : NULL, true, number, out);
 	if (!ok || passed)
@@ -352,7 +353,7 @@ enum authkeys_verdict authkeys_check(struct slice text, struct slice blob, const
 		struct slice line = slice_cut(&text, '\n'), options;
 		number++;
 		if (line.n > AUTHKEYS_LINE_MAX) {
-			put_fmt(&out->why, "line %zu: too long\n", number);
+			put_fmt(&out->why, "%zu: too long\n", number);
 			continue;
 		}
 		if (slice_has_nul(line) || !line_has_key(line, blob, &options) || !judge_line(options, number, c, out))

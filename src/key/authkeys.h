@@ -40,7 +40,8 @@ struct authkeys_context {
 	int64_t now;                                        /* seconds since 1970 */
 	int64_t utc_offset;                                 /* seconds east of UTC, now: expiry-time without Z is local time */
 	const struct cert *cert;                            /* what is offered; NULL: a plain key. Its own checks are done as well */
-	struct slice user, ca_algs;                         /* for a certificate: whom it must name; CASignatureAlgorithms */
+	struct slice user;                                  /* who logs in: for log lines, and whom a certificate must name */
+	struct slice ca_algs;                               /* CASignatureAlgorithms */
 };
 
 enum authkeys_verdict { AUTHKEYS_NO, AUTHKEYS_YES };
@@ -48,7 +49,7 @@ struct authkeys_match {
 	size_t line;                                        /* of the line that granted; 0 for none */
 	struct grant grant;
 	struct buf store;                                   /* what the grant's slices lie in; some in the certificate */
-	struct buf why;                                     /* text: "line 3: ...\n" for each line with this key that granted nothing */
+	struct buf why;                                     /* text: "3: ...\n" for each line with this key that granted nothing; without a list "..." */
 	struct buf refused;                                 /* text: "3: ...\n" for each line that the certificate itself failed at; 0 without a list */
 };
 /* The first line for this key that grants. blob is the public key's; of a certificate (context) the CA's.

@@ -61,7 +61,7 @@ static void log_why(const char *name, struct buf *why)
 	struct slice lines = buf_slice(why);
 	while (lines.n) {
 		struct slice line = slice_cut(&lines, '\n');
-		log_info("%s%s%.*s", name ? name : "", name ? ": " : "", (int)line.n, (const char *)line.p);
+		log_info("%s%s%.*s", name ? name : "cert", name ? ":" : ": ", (int)line.n, (const char *)line.p);
 	}
 }
 

@@ -92,6 +92,9 @@ def test_refused(lab, own, options, more, why):
         l.keys('cert-authority')
     l.sign(*options, **more)
     l.refused(REFUSED + (f' via {l.folder}/keys:1' if own else '') + f': {why}$')
+    if 'Refused' in why:
+        place = f'{l.folder}/keys:1' if own else 'cert'
+        l.server.wait_log(rf'^{place}: Authentication tried for {l.name} with valid certificate but not from a permitted source address \(127.0.0.1\)\.$')
     l.sign()
     assert l.comes_in()
 
@@ -190,7 +193,7 @@ def test_principals_of_a_line(lab):
     l.sign(name='x,admins,y')
     assert l.comes_in()
     l.keys('principals="admins"', l.server.key)
-    l.refused(rf'^{l.folder}/keys: line 1: .*principals')
+    l.refused(rf'^{l.folder}/keys:1: .*principals')
 
 
 def test_principals_file(lab, folder, anybody):
@@ -207,7 +210,7 @@ def test_principals_file(lab, folder, anybody):
     names.write_text('from="10.0.0.0/8" ops\nops\n')
     l.refused(REFUSED + ': Refused by certificate principals options$')
     names.write_text('nonsense ops\n')
-    l.refused(rf'^{names}: line 1: unknown option "nonsense"$')
+    l.refused(rf'^{names}:1: unknown option "nonsense"$')
     names.write_text('')
     l.sign()
     l.refused(REFUSED + ': Certificate does not contain an authorized principal$')

@@ -106,6 +106,14 @@ def test_short_rsa(sshd, folder):
     assert logs_in(server)
 
 
+def test_from_another_host(sshd):
+    server = sshd()
+    server.authorized.write_text('from="10.0.0.0/8,!*.example" ' + server.authorized.read_text())
+    assert not logs_in(server)
+    server.wait_log(rf'^{server.authorized}:1: Authentication tried for \S+ with correct key but not from a permitted host '
+                    r'\(host=127.0.0.1, ip=127.0.0.1, required=10.0.0.0/8,!\*.example\)\.$')
+
+
 def test_fingerprint_hash(sshd):
     server = sshd('FingerprintHash md5')
     assert logs_in(server)
@@ -150,7 +158,7 @@ def test_command_without_arguments_gets_the_user(sshd, account, commands, folder
     ('cat {key}; exit 3', r'^AuthorizedKeysCommand {path} \S+ failed, status 3$'),
     ('cat {key}; kill -9 $$', r'^AuthorizedKeysCommand {path} \S+ exited on signal 9$'),
     ('cat {key} /dev/zero', r'^AuthorizedKeysCommand {path} \S+: .*more than'),
-    ('sed "s/^/never-heard-of /" {key}', r'^{path}: line 1: unknown option'),
+    ('sed "s/^/never-heard-of /" {key}', r'^{path}:1: unknown option'),
     ('echo', None),
 ])
 def test_command_that_fails_lets_nobody_in(sshd, account, commands, folder, text, why):
