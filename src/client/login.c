@@ -7,14 +7,17 @@
 #include "base/mem.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "client/hostbased.h"
 #include "client/identity.h"
 #include "client/readpass.h"
 
 struct login {
 	struct client *c;
 	struct identities ids;
+	struct hostbased *hostbased;                        /* NULL: not tried yet */
 	struct identity *current;
 	int passwords, kbdints;                             /* attempts made */
+	bool by_host;                                       /* what is to be signed is hostbased */
 	bool loaded, none_sent, none_failed;
 	struct buf secret, sig, text;                       /* what the last answer points to */
 };
@@ -33,6 +36,7 @@ void login_free(struct login *a)
 	if (a == NULL)
 		return;
 	identities_clear(&a->ids);
+	hostbased_free(a->hostbased);
 	buf_clear(&a->secret);
 	buf_clear(&a->sig);
 	buf_clear(&a->text);
@@ -123,12 +127,21 @@ static bool try_kbdint(struct login *a, struct answer_credential *out)
 	return true;
 }
 
+static bool try_hostbased(struct login *a, struct answer_credential *out)
+{
+	if (a->hostbased == NULL)
+		a->hostbased = hostbased_new(a->c);
+	return hostbased_next(a->hostbased, out);
+}
+
 static bool try_method(struct login *a, struct slice method, bool first, struct answer_credential *out)
 {
 	if (slice_eq_str(method, "publickey"))
 		return a->c->conf.pubkey_authentication != CONF_PUBKEY_NO && try_publickey(a, first, out);
 	if (first)
 		return false;
+	if (slice_eq_str(method, "hostbased"))
+		return a->c->conf.hostbased_authentication && try_hostbased(a, out);
 	if (slice_eq_str(method, "password"))
 		return try_password(a, out);
 	if (slice_eq_str(method, "keyboard-interactive"))
@@ -136,9 +149,9 @@ static bool try_method(struct login *a, struct slice method, bool first, struct 
 	return false;
 }
 
-static bool is_ours(struct slice method)
+static bool is_ours(const struct client *c, struct slice method)
 {
-	return names_has(SLICE_LIT("publickey,password,keyboard-interactive"), method);
+	return (c->conf.hostbased_authentication && slice_eq_str(method, "hostbased")) || names_has(SLICE_LIT("publickey,password,keyboard-interactive"), method);
 }
 
 static void on_credential(struct login *a, const struct ask_credential *ask, struct answer_credential *out)
@@ -157,7 +170,7 @@ static void on_credential(struct login *a, const struct ask_credential *ask, str
 			log_debug("Next authentication method: %s", text_show(method));
 			return;
 		}
-		if (ask->first && is_ours(method))
+		if (ask->first && is_ours(a->c, method))
 			break;                              /* only what is preferred most may go ahead of the server's list */
 	}
 	if (ask->first) {
@@ -176,10 +189,13 @@ static void on_sign(struct login *a, const struct ask_sign *ask, struct answer_s
 	struct identity *id = identity_find(&a->ids, ask->blob);
 	const struct key_alg *alg = key_alg_find(ask->algorithm);
 	buf_reset(&a->sig);
-	out->ok = id && alg && identity_sign(a->c, &a->ids, id, alg, ask->data, &a->sig, &e);
+	if (a->by_host)
+		out->ok = hostbased_sign(a->hostbased, ask->data, &a->sig, &e);
+	else
+		out->ok = id && alg && identity_sign(a->c, &a->ids, id, alg, ask->data, &a->sig, &e);
 	out->signature = buf_slice(&a->sig);
 	if (!out->ok)
-		log_error("sign with %s: %s", id && id->path ? id->path : "agent key", e.text[0] ? e.text : "no such key");
+		log_error("sign with %s: %s", a->by_host ? "the host's key" : id && id->path ? id->path : "agent key", e.text[0] ? e.text : "no such key");
 }
 
 static void say(struct slice text)
@@ -245,7 +261,10 @@ void login_answer(struct login *a, const struct ask *ask, struct answer *out)
 {
 	*out = (struct answer){.kind = ask->kind};
 	switch (ask->kind) {
-	case ASK_CREDENTIAL: on_credential(a, &ask->credential, &out->credential); break;
+	case ASK_CREDENTIAL:
+		on_credential(a, &ask->credential, &out->credential);
+		a->by_host = out->credential.kind == CREDENTIAL_HOSTBASED;
+		break;
 	case ASK_SIGN: on_sign(a, &ask->sign, &out->sign); break;
 	case ASK_PROMPTS: on_prompts(a, &ask->prompts, &out->prompts); break;
 	case ASK_NEW_PASSWORD: on_new_password(a, &ask->new_password, &out->new_password); break;

@@ -5,7 +5,7 @@
 static struct auth *auth_new(void)
 {
 	struct auth *a = mem_new(sizeof *a);
-	struct buf *bufs[] = {&a->held, &a->user, &a->methods, &a->algorithm, &a->blob, &a->data};
+	struct buf *bufs[] = {&a->held, &a->user, &a->client_host, &a->client_user, &a->methods, &a->algorithm, &a->blob, &a->data};
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
 		*bufs[i] = BUF_INIT_SECRET(2 * PACKET_MAX_BEFORE_AUTH);
 	return a;
@@ -13,7 +13,7 @@ static struct auth *auth_new(void)
 
 static void drop_bufs(struct auth *a)
 {
-	struct buf *bufs[] = {&a->held, &a->user, &a->methods, &a->algorithm, &a->blob, &a->data};
+	struct buf *bufs[] = {&a->held, &a->user, &a->client_host, &a->client_user, &a->methods, &a->algorithm, &a->blob, &a->data};
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
 		buf_clear(bufs[i]);
 }

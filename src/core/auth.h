@@ -22,6 +22,7 @@ struct auth {
 	unsigned requests, probes, late;
 	uint32_t prompts;                                   /* responses that the last INFO_REQUEST wants */
 	/* client */
+	struct buf client_host, client_user;                /* of hostbased */
 	struct buf methods, algorithm, blob, data;          /* data: what ASK_SIGN shows */
 	enum credential_kind kind;                          /* of the request that is out or being made */
 	bool request_out;                                   /* a FAILURE, SUCCESS or 60 is awaited */

@@ -73,25 +73,35 @@ static void send_probe(struct ssh *ssh)
 	request_sent(ssh, CONTEXT_PUBLICKEY);
 }
 
+/* With the session id in front: what a signature covers, and behind it the request that carries the signature. */
+static void put_signed_data(struct ssh *ssh)
+{
+	struct auth *a = ssh->auth;
+	const struct auth_host h = {slice_str(ssh->setup.user), buf_slice(&a->algorithm), buf_slice(&a->blob), buf_slice(&a->client_host), buf_slice(&a->client_user)};
+	buf_reset(&a->data);
+	if (a->kind == CREDENTIAL_HOSTBASED)
+		auth_hostbased_data(&a->data, ssh_session_id(ssh), &h);
+	else
+		auth_signed_data(&a->data, ssh_session_id(ssh), h.user, h.algorithm, h.blob, bound_host_key(ssh));
+}
+
 static void ask_sign(struct ssh *ssh)
 {
 	struct auth *a = ssh->auth;
 	a->request_out = false;
 	ssh->auth_context = CONTEXT_TRANSPORT;
-	buf_reset(&a->data);
-	auth_signed_data(&a->data, ssh_session_id(ssh), slice_str(ssh->setup.user), buf_slice(&a->algorithm), buf_slice(&a->blob), bound_host_key(ssh));
+	put_signed_data(ssh);
 	struct ask q = {.kind = ASK_SIGN, .sign = {buf_slice(&a->algorithm), buf_slice(&a->blob), buf_slice(&a->data)}};
 	ask_open(ssh, &q);
 }
 
-/* RFC 4252, section 7. */
+/* RFC 4252, sections 7 and 9. */
 static void send_signed(struct ssh *ssh, struct slice signature)
 {
 	struct auth *a = ssh->auth;
-	buf_reset(&a->data);
-	auth_publickey_request(&a->data, slice_str(ssh->setup.user), buf_slice(&a->algorithm), buf_slice(&a->blob), bound_host_key(ssh), true);
+	put_signed_data(ssh);
 	put_string(&a->data, signature);
-	packet_send_raw(ssh, buf_slice(&a->data));
+	packet_send_raw(ssh, slice_from(buf_slice(&a->data), 4 + ssh_session_id(ssh).n));
 	a->proved = true;
 	request_sent(ssh, CONTEXT_TRANSPORT);
 }
@@ -137,10 +147,13 @@ static void credential_answered(struct ssh *ssh, const struct answer_credential 
 	a->rounds = 0;
 	auth_keep(&a->algorithm, c->algorithm);
 	auth_keep(&a->blob, c->blob);
+	auth_keep(&a->client_host, c->client_host);
+	auth_keep(&a->client_user, c->client_user);
 	switch (a->kind) {
 	case CREDENTIAL_NONE: send_request(ssh, "none", &(struct buf){0}, CONTEXT_TRANSPORT); break;
 	case CREDENTIAL_PROBE: send_probe(ssh); break;
-	case CREDENTIAL_SIGN: ask_sign(ssh); break;
+	case CREDENTIAL_SIGN:
+	case CREDENTIAL_HOSTBASED: ask_sign(ssh); break;
 	case CREDENTIAL_PASSWORD: send_password(ssh, c->password, NULL); break;
 	case CREDENTIAL_KBDINT: send_kbdint(ssh, c->devices); break;
 	case CREDENTIAL_WAIT: wait_for_accept(ssh); break;
@@ -210,7 +223,7 @@ bool on_auth_failure(struct ssh *ssh, struct slice payload)
 }
 
 static const char *const method_names[] = {
-	[CREDENTIAL_NONE] = "none", [CREDENTIAL_PROBE] = "publickey", [CREDENTIAL_SIGN] = "publickey",
+	[CREDENTIAL_NONE] = "none", [CREDENTIAL_PROBE] = "publickey", [CREDENTIAL_SIGN] = "publickey", [CREDENTIAL_HOSTBASED] = "hostbased",
 	[CREDENTIAL_PASSWORD] = "password", [CREDENTIAL_KBDINT] = "keyboard-interactive",
 };
 

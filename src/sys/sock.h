@@ -48,6 +48,8 @@ bool sock_same(const struct sock_addr *, const struct sock_addr *, bool with_por
 bool sock_is_loopback(const struct sock_addr *);
 /* The name of an address, if that name's addresses contain it (UseDNS, RFC 1912, 2.1); else false and the text of the address. */
 bool sock_name(const struct sock_addr *, char out[SOCK_NAME_MAX]);
+/* What this end of a connection is called: the name of its address as the name service has it, unchecked; else gethostname(2). */
+bool sock_local_name(int fd, char out[SOCK_NAME_MAX]);
 
 /* Listening. IPv6 sockets take IPv6 only, so that v4 and v6 may listen side by side. */
 int sock_listen(const struct sock_addr *, int backlog, struct err *);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -183,4 +184,19 @@ bool sock_name(const struct sock_addr *a, char out[SOCK_NAME_MAX])
 	for (size_t i = 0; name[i]; i++)
 		out[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i], out[i + 1] = 0;
 	return true;
+}
+
+bool sock_local_name(int fd, char out[SOCK_NAME_MAX])
+{
+	char name[NI_MAXHOST];
+	struct sock_addr a;
+	if (sock_local(fd, &a)) {
+		sock_unmap(&a);
+		if (sock_raw(&a).n && getnameinfo(&a.any, a.len, name, sizeof name, NULL, 0, NI_NAMEREQD) == 0 && good_name(name) && strlen(name) < SOCK_NAME_MAX) {
+			snprintf(out, SOCK_NAME_MAX, "%s", name);
+			return true;
+		}
+	}
+	out[0] = 0;
+	return gethostname(out, SOCK_NAME_MAX - 1) == 0 && out[0];
 }

@@ -94,6 +94,8 @@ static const struct field fields_answer_credential[] = {
 	F(answer_credential, U8, kind),
 	F(answer_credential, TEXT, algorithm),
 	F(answer_credential, STRING, blob),
+	F(answer_credential, TEXT, client_host),
+	F(answer_credential, TEXT, client_user),
 	F(answer_credential, SECRET, password),
 	F(answer_credential, TEXT, devices),
 	F(answer_credential, TEXT, text),

@@ -57,11 +57,13 @@ struct answer_yes { bool ok; struct slice text; };          /* text: reason wher
 struct ask_credential { struct slice methods; bool first, partial; };   /* first: before the server named any methods */
 enum credential_kind {
 	CREDENTIAL_GIVE_UP, CREDENTIAL_NONE, CREDENTIAL_PROBE, CREDENTIAL_SIGN, CREDENTIAL_PASSWORD, CREDENTIAL_KBDINT,
+	CREDENTIAL_HOSTBASED,                               /* ASK_SIGN follows at once */
 	CREDENTIAL_WAIT,                                    /* to the first ask only: asked again when the server has accepted the service */
 };
 struct answer_credential {
 	uint8_t kind;
-	struct slice algorithm, blob;                       /* PROBE (ASK_SIGN follows if the server says yes), SIGN (ASK_SIGN follows at once) */
+	struct slice algorithm, blob;                       /* PROBE (ASK_SIGN follows if the server says yes), SIGN (ASK_SIGN follows at once), HOSTBASED */
+	struct slice client_host, client_user;              /* HOSTBASED: this host with a dot behind it, and who we are here */
 	struct slice password;                              /* PASSWORD */
 	struct slice devices;                               /* KBDINT */
 	struct slice text;                                  /* GIVE_UP: said in EV_OVER */

@@ -55,13 +55,14 @@ class Cell:
     """A network and mount namespace: loopback with further addresses, /etc/hosts and /etc/resolv.conf of our own. It ends with its `cat`."""
     addresses = ['192.0.2.7', '2001:db8::7']
 
-    def __init__(self, folder, hosts='192.0.2.7 canary.test\n', resolv='nameserver 127.0.0.1\n'):
+    def __init__(self, folder, hosts='192.0.2.7 canary.test\n', resolv='nameserver 127.0.0.1\n', binds=()):
         self.hosts, self.resolv = folder / 'cell_hosts', folder / 'cell_resolv'
         self.hosts.write_text(f'127.0.0.1 localhost\n{hosts}')
         self.resolv.write_text(resolv)
         ready = folder / 'cell_ready'
+        more = ''.join(f' && mount --bind {a} {b}' for a, b in binds)
         script = ('ip link set lo up && ' + ' && '.join(f'ip addr add {a}/{128 if ":" in a else 32} dev lo' for a in self.addresses) +
-                  f' && mount --bind {self.hosts} /etc/hosts && mount --bind {self.resolv} /etc/resolv.conf && touch {ready} && exec cat')
+                  f' && mount --bind {self.hosts} /etc/hosts && mount --bind {self.resolv} /etc/resolv.conf{more} && touch {ready} && exec cat')
         self.process = subprocess.Popen(['unshare', '-n', '-m', 'sh', '-c', script], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         wait_for(lambda: ready.exists() or self.process.poll() is not None)
         assert self.process.poll() is None, 'no namespace'
@@ -70,6 +71,9 @@ class Cell:
     def stop(self):
         self.process.stdin.close()
         self.process.wait(10)
+
+    def run(self, *command, **more):
+        return subprocess.run([*self.enter, *map(str, command)], check=True, **more)
 
 
 needs_cell = pytest.mark.skipif(os.geteuid() != 0 or not all(shutil.which(p) for p in ('unshare', 'nsenter', 'ip')), reason='needs root and a network namespace')
