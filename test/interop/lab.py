@@ -30,7 +30,7 @@ def known(kind):
 
 def everything():
     """The configuration with which Hawser takes every algorithm it has."""
-    every = {'KexAlgorithms': 'kex', 'HostKeyAlgorithms': 'sig', 'PubkeyAcceptedAlgorithms': 'sig', 'Ciphers': 'cipher', 'MACs': 'mac'}
+    every = {'KexAlgorithms': 'kex', 'HostKeyAlgorithms': 'sig', 'PubkeyAcceptedAlgorithms': 'PubkeyAcceptedAlgorithms', 'Ciphers': 'cipher', 'MACs': 'mac'}
     return {k: ','.join(known(v)) for k, v in every.items()}
 
 
@@ -84,6 +84,22 @@ def make_key(path, how):
 
 def user_key(kind='ed25519'):
     return cellar() / f'user_{kind}'
+
+
+@functools.cache
+def authority():
+    """A CA for users and hosts, trusted where a test says so."""
+    make_key(cellar() / 'ca', KEYS['ed25519'])
+    return cellar() / 'ca'
+
+
+@functools.cache
+def certificate(owner, kind, name):
+    """The path of a certificate for a user's or a host's key; login and address are its principals."""
+    shutil.copy(cellar() / f'{owner}_{kind}.pub', cellar() / f'{name}_{kind}.pub')
+    subprocess.run(['/usr/bin/ssh-keygen', '-q', '-s', authority(), '-I', 'the-id', '-z', '7', '-V', '-1h:+1h', '-n', name, *(['-h'] if owner == 'host' else []),
+                    cellar() / f'{name}_{kind}.pub'], check=True)
+    return cellar() / f'{name}_{kind}-cert.pub'
 
 
 def host_key(kind='ed25519'):
@@ -211,7 +227,7 @@ class Peer:
     name = ''
     names = {}
     client_names = server_names = None
-    client_can = frozenset()        # of: password kbdint stderr pty env sessions rekey zlib window
+    client_can = frozenset()        # of: password kbdint stderr pty env sessions rekey zlib window certificate host-certificate
     server_can = frozenset()        # of: password kbdint prompts pty env shell zlib real busy rekey
     client_keys = server_keys = tuple(KEYS)
     size = 64 << 20
@@ -279,10 +295,11 @@ class Client:
     """What a test gives to Peer.client: where, as whom, with what. key: kind of key; password and method instead of it."""
 
     def __init__(self, server, command, key='ed25519', password=None, method='password', input=b'', pty=False, env=None, sessions=1,
-                 rekey=0, zlib=False, sig=None, folder=None, window=None, kex=None, cipher=None, mac=None):
+                 rekey=0, zlib=False, sig=None, folder=None, window=None, certificate=None, kex=None, cipher=None, mac=None):
         self.server, self.command, self.key, self.password, self.method, self.input = server, command, key, password, method, input
         self.pty, self.env, self.sessions, self.rekey, self.zlib, self.sig, self.folder = pty, env or {}, sessions, rekey, zlib, sig, folder
         self.kex, self.cipher, self.mac, self.window = kex, cipher, mac, window
+        self.certificate = certificate
 
     def words(self):
         """As key=value words for helper programs."""
@@ -293,4 +310,6 @@ class Client:
             w['key'] = user_key(self.key)
         else:
             w.update(password=self.password, method=self.method)
+        if self.certificate:
+            w['certificate'] = self.certificate
         return [f'{k}={v}' for k, v in w.items()] + [f'env={k}={v}' for k, v in self.env.items()]

@@ -112,9 +112,10 @@ class AsyncSSH(Peer):
     name = 'asyncssh'
     names = {'kex': [n for n in plain(get_kex_algs()) if not n.startswith('gss')], 'sig': plain(get_public_key_algs()),
              'cipher': plain(get_encryption_algs()), 'mac': plain(get_mac_algs())}
-    client_can = frozenset('password kbdint stderr pty env sessions rekey zlib window'.split())
+    client_can = frozenset('password kbdint stderr pty env sessions rekey zlib window certificate host-certificate'.split())
     server_can = frozenset('password kbdint prompts pty env zlib rekey busy'.split())
     size = 16 << 20
+    limits = {('client', 'certificate-rsa'): 'signs with SHA-2 under the name of SHA-1: OpenSSH refuses that too'}
 
     def algorithms(self, role):
         return dict(kex_algs=self.shared(role, 'kex'), encryption_algs=self.shared(role, 'cipher'), mac_algs=self.shared(role, 'mac'),
@@ -129,7 +130,7 @@ class AsyncSSH(Peer):
         if job.rekey:
             options['rekey_bytes'] = job.rekey
         if job.password is None:
-            options.update(client_keys=[str(user_key(job.key))], preferred_auth='publickey')
+            options.update(client_keys=[(str(user_key(job.key)), str(job.certificate)) if job.certificate else str(user_key(job.key))], preferred_auth='publickey')
         else:
             options.update(client_keys=None, password=job.password if job.method == 'password' else None, preferred_auth=job.method)
         more = {'window': job.window[0], 'max_pktsize': job.window[1]} if job.window else {}

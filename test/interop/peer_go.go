@@ -94,11 +94,24 @@ func readKey(path string) ssh.Signer {
 	return key
 }
 
+func certified(key ssh.Signer, path string) ssh.Signer {
+	if path == "" {
+		return key
+	}
+	text, err := os.ReadFile(path)
+	check(err)
+	public, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	check(err)
+	key, err = ssh.NewCertSigner(public.(*ssh.Certificate), key)
+	check(err)
+	return key
+}
+
 func login(w words) ssh.AuthMethod {
 	password := w.get("password")
 	switch {
 	case w.get("key") != "":
-		return ssh.PublicKeys(readKey(w.get("key")))
+		return ssh.PublicKeys(certified(readKey(w.get("key")), w.get("certificate")))
 	case w.get("method") == "password":
 		return ssh.Password(password)
 	}

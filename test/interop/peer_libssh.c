@@ -129,11 +129,13 @@ static int answer(struct job *j)
 
 static void login(struct job *j)
 {
-	const char *path = word(j->words, "key");
-	ssh_key key = NULL;
+	const char *path = word(j->words, "key"), *certificate = word(j->words, "certificate");
+	ssh_key key = NULL, cert = NULL;
 	int r;
 	if (*path && ssh_pki_import_privkey_file(path, NULL, NULL, NULL, &key) != SSH_OK)
 		fail(j->ssh, path);
+	if (key && *certificate && (ssh_pki_import_cert_file(certificate, &cert) != SSH_OK || ssh_pki_copy_cert_to_privkey(cert, key) != SSH_OK))
+		fail(j->ssh, certificate);
 	if (key)
 		r = ssh_userauth_publickey(j->ssh, NULL, key);
 	else if (strcmp(word(j->words, "method"), "password") == 0)
@@ -143,6 +145,7 @@ static void login(struct job *j)
 	if (r != SSH_AUTH_SUCCESS)
 		fail(j->ssh, "login");
 	ssh_key_free(key);
+	ssh_key_free(cert);
 }
 
 static void begin(struct job *j, size_t i)

@@ -31,7 +31,7 @@ class Paramiko(Peer):
     name = 'paramiko'
     names = {'kex': [k for k in Transport._kex_info if not k.startswith('gss')], 'sig': list(Transport._key_info), 'cipher': list(Transport._cipher_info),
              'mac': list(Transport._mac_info)}
-    client_can = frozenset('password kbdint stderr pty env sessions rekey zlib window'.split())
+    client_can = frozenset('password kbdint stderr pty env sessions rekey zlib window certificate'.split())
     server_can = frozenset('password kbdint prompts pty env zlib rekey busy'.split())
     size = 16 << 20
     limits = {} if os.path.exists(MODULI) else {
@@ -58,7 +58,10 @@ class Paramiko(Peer):
         server_key = t.get_remote_server_key()
         assert f'{server_key.get_name()} {server_key.get_base64()}' in job.server.hosts.read_text()
         if job.password is None:
-            t.auth_publickey(job.server.login, read_key(user_key(job.key), job.key))
+            key = read_key(user_key(job.key), job.key)
+            if job.certificate:
+                key.load_certificate(str(job.certificate))
+            t.auth_publickey(job.server.login, key)
         elif job.method == 'password':
             t.auth_password(job.server.login, job.password, fallback=False)
         else:

@@ -28,7 +28,7 @@ class PuTTY(Peer):
         'mac': 'hmac-sha2-256 hmac-sha1 hmac-sha1-96 hmac-md5 hmac-sha2-256-etm@openssh.com hmac-sha1-etm@openssh.com '
                'hmac-sha1-96-etm@openssh.com hmac-md5-etm@openssh.com'.split(),
     }
-    client_can = frozenset('password kbdint stderr pty env rekey zlib'.split())
+    client_can = frozenset('password kbdint stderr pty env rekey zlib certificate'.split())
 
     def available(self):
         if not shutil.which('plink') or not shutil.which('puttygen'):
@@ -49,7 +49,7 @@ class PuTTY(Peer):
         for k in s.kinds:
             argv += ['-hostkey', fingerprint(host_key(k))]
         if job.password is None:
-            argv += ['-i', putty_key(user_key(job.key))]
+            argv += ['-i', putty_key(user_key(job.key)), *(['-cert', job.certificate] if job.certificate else [])]
         else:
             (job.folder / 'password').write_text(job.password + '\n')
             argv += ['-pwfile', job.folder / 'password']

@@ -1,7 +1,7 @@
 """Every peer's client against Hawser's sshd: each algorithm that both know, each way to log in, sessions, bulk, rekey."""
 import pytest
 
-from lab import KEY_OF, KEYS, Client, big, cellar, chosen, host_key, known_hosts, same
+from lab import KEY_OF, KEYS, Client, authority, big, cellar, certificate, chosen, host_key, known_hosts, same
 from peers import PEERS
 
 CLIENTS = [p for p in PEERS.values() if getattr(p, 'client', None)]
@@ -75,6 +75,26 @@ def test_publickey(peer, kind, serve, folder):
     server = serve()
     works(go(peer, server, 'id -un', folder, key=kind), f'{server.login}\n'.encode())
     server.wait_log(r'^Accepted publickey for')
+
+
+@pytest.mark.parametrize('peer,kind', [pytest.param(p, k, id=f'{p.name}-{k}') for p in CLIENTS for k in p.client_keys if 'certificate' in p.client_can])
+def test_certificate(peer, kind, serve, folder):
+    peer.check('client', f'certificate-{kind}')
+    server = serve(AuthorizedKeysFile='none', TrustedUserCAKeys=f'{authority()}.pub')
+    works(go(peer, server, 'id -un', folder, key=kind, certificate=certificate('user', kind, server.login)), f'{server.login}\n'.encode())
+    server.wait_log(r'^Accepted publickey for .*-CERT .* ID the-id \(serial 7\) CA ED25519 SHA256:')
+    assert go(peer, server, 'id -un', folder, key=kind).out == b''           # the key alone is worth nothing
+
+
+@pytest.mark.parametrize('kind', KEYS)
+@pytest.mark.parametrize('peer', able('host-certificate'))
+def test_host_certificate(peer, kind, serve, folder):
+    name = next(n for n, k in KEY_OF.items() if k == kind) + '-cert-v01@openssh.com'
+    server = serve(HostKeyAlgorithms=name, HostCertificate=certificate('host', kind, '127.0.0.1'))
+    server.hosts.write_text(f'@cert-authority [127.0.0.1]:{server.port} {authority().with_suffix(".pub").read_text()}')
+    works(go(peer, server, 'echo yes', folder, sig=name))
+    server.hosts.write_text(f'@cert-authority [127.0.0.1]:{server.port} {host_key(kind).with_suffix(".pub").read_text()}')
+    assert go(peer, server, 'echo yes', folder, sig=name).out == b''         # another authority
 
 
 @pytest.mark.parametrize('method', ['password', 'keyboard-interactive'])
