@@ -68,6 +68,7 @@ void hostkey_answer(struct client *, const struct ask_hostkey *, struct answer *
 /* login.c */
 struct login *login_new(struct client *);
 void login_free(struct login *);
+void login_accepted(struct login *);                        /* the server took what was given last */
 /* Answers; slices of the answer live until the next call. */
 void login_answer(struct login *, const struct ask *, struct answer *);
 

@@ -79,6 +79,13 @@ static struct key *read_public(struct slice text, const char *path, struct err *
 	return key;
 }
 
+static void take_comment(struct identity *id, struct buf *take_text)
+{
+	if (id->comment == NULL && take_text->len && !slice_has_nul(buf_slice(take_text)))
+		id->comment = slice_dup(buf_slice(take_text));
+	buf_clear(take_text);
+}
+
 static bool read_identity_file(struct identity *id, struct err *e)
 {
 	struct buf text = BUF_INIT_SECRET(KEYFILE_MAX);
@@ -94,7 +101,9 @@ static bool read_identity_file(struct identity *id, struct err *e)
 		log_error("Permissions for '%s' are too open: other users can read this private key, so it is ignored; run: chmod 600 '%s'",
 			id->path, id->path);
 	} else {
-		id->private = keyfile_read(buf_slice(&text), slice_of(NULL, 0), NULL, e);
+		struct buf comment = BUF_INIT(KEYFILE_MAX);
+		id->private = keyfile_read(buf_slice(&text), slice_of(NULL, 0), &comment, e);
+		take_comment(id, &comment);
 		if (id->private)
 			id->public = key_copy(id->private);
 		else if (e->code == ERR_PASSPHRASE)
@@ -163,6 +172,34 @@ static void load_file(struct client *c, struct identities *l, const char *name, 
 	if (cert == NULL)
 		load_beside(c, l, path, given);
 	mem_free(path);
+}
+
+/* PKCS11Provider: what it shows without a PIN. It counts as named. */
+static void load_token(struct client *c, struct identities *l)
+{
+	struct token_item *items;
+	struct err e = {0};
+	size_t n;
+	const char *library = c->conf.pkcs11_provider;
+	if (library == NULL || strcmp(library, "none") == 0)
+		return;
+	if (!token_load(&l->token, library, slice_of(NULL, 0), &items, &n, &e)) {
+		log_error("%s", e.text);
+		return;
+	}
+	l->has_token = true;
+	for (size_t i = 0; i < n; i++) {
+		struct key *key = key_from_blob(items[i].blob, &e);
+		if (key == NULL)
+			continue;
+		struct identity *id = add(l);
+		id->path = mem_str(library);
+		id->comment = mem_str(text_show(items[i].label));
+		id->public = key;
+		id->in_token = id->given = id->no_key_file = true;
+		put_bytes(&id->blob, items[i].blob);
+	}
+	mem_free(items);
 }
 
 static void load_files(struct client *c, struct identities *l)
@@ -282,6 +319,7 @@ void identities_load(struct client *c, struct identities *l)
 	size_t n = 0;
 	struct err e;
 	*l = (struct identities){.agent.fd = -1};
+	load_token(c, l);
 	load_files(c, l);
 	open_agent(c, l);
 	if (l->has_agent && !agentio_list(&l->agent, &keys, &n, &e))
@@ -298,6 +336,9 @@ void identities_clear(struct identities *l)
 		drop(&l->at[i]);
 	mem_free(l->at);
 	agentio_close(&l->agent);
+	if (l->has_token)
+		token_end(&l->token);
+	l->has_token = false;
 }
 
 struct identity *identity_find(struct identities *l, struct slice blob)
@@ -331,7 +372,7 @@ struct identity *identity_signer(struct identities *l, struct identity *id)
 		return id;
 	for (size_t i = 0; i < l->n; i++) {
 		struct identity *k = &l->at[i];
-		if (k->cert == NULL && key_equal(k->public, id->public) && (other == NULL || k->private || k->in_agent))
+		if (k->cert == NULL && key_equal(k->public, id->public) && (other == NULL || k->private || k->in_agent || k->in_token))
 			other = k;
 	}
 	return other ? other : id;
@@ -342,15 +383,15 @@ void identity_put(const struct identity *id, struct buf *out)
 	struct buf print = BUF_INIT(200), blob = BUF_INIT(KEYFILE_MAX);
 	key_blob(id->public, &blob);
 	key_fingerprint(buf_slice(&blob), &hash_sha256, &print);
-	put_fmt(out, "%s %s%s %s%s%s", id->path ? id->path : id->comment, key_word(id->public), id->cert ? "-CERT" : "", buf_cstr(&print),
-		id->given ? " explicit" : "", id->in_agent ? " agent" : "");
+	put_fmt(out, "%s %s%s %s%s%s%s", id->path ? id->path : id->comment, key_word(id->public), id->cert ? "-CERT" : "", buf_cstr(&print),
+		id->given ? " explicit" : "", id->in_token ? " token" : "", id->in_agent ? " agent" : "");
 	buf_clear(&print);
 	buf_clear(&blob);
 }
 
 static struct key *unlock(struct client *c, struct identity *id, struct err *e)
 {
-	struct buf text = BUF_INIT_SECRET(KEYFILE_MAX), pass = BUF_INIT_SECRET(1024);
+	struct buf text = BUF_INIT_SECRET(KEYFILE_MAX), pass = BUF_INIT_SECRET(1024), comment = BUF_INIT(KEYFILE_MAX);
 	struct file_policy policy = {FILE_FOLLOW | FILE_NO_OTHERS, getuid(), KEYFILE_MAX};
 	struct key *key = NULL;
 	char *prompt = mem_fmt("Enter passphrase for key '%s': ", text_show(slice_str(id->path)));
@@ -361,10 +402,11 @@ static struct key *unlock(struct client *c, struct identity *id, struct err *e)
 		buf_reset(&pass);
 		if (!read_passphrase(prompt, 0, &pass, e) || pass.len == 0)
 			break;
-		key = keyfile_read(buf_slice(&text), buf_slice(&pass), NULL, e);
+		key = keyfile_read(buf_slice(&text), buf_slice(&pass), &comment, e);
 		if (key == NULL && e->code != ERR_PASSPHRASE)
 			break;
 	}
+	take_comment(id, &comment);
 	buf_clear(&text);
 	buf_clear(&pass);
 	mem_free(prompt);
@@ -386,11 +428,13 @@ bool identity_sign(struct client *c, struct identities *l, struct identity *id, 
 	if (signer->in_agent && signer->private == NULL) {
 		if (sign_by_agent(l, signer, alg, data, sig, e))
 			return true;
-		if (signer->path == NULL || signer->no_key_file)
+		if (!signer->in_token && (signer->path == NULL || signer->no_key_file))
 			return false;
-		log_debug("%s; trying the file %s", e->text, signer->path);
+		log_debug("%s; trying %s", e->text, signer->path);
 		buf_reset(sig);
 	}
+	if (signer->in_token)
+		return token_make_signature(&l->token, buf_slice(&signer->blob), alg, data, c->conf.batch_mode, sig, e);
 	if (signer->private == NULL && signer->path && !signer->no_key_file)
 		signer->private = unlock(c, signer, e);
 	if (signer->private == NULL)

@@ -10,6 +10,7 @@
 
 #include "drive/agentio.h"
 #include "client/client.h"
+#include "client/token.h"
 #include "key/cert.h"
 
 struct identity {
@@ -19,15 +20,18 @@ struct identity {
 	struct cert *cert;                                  /* NULL: a plain key; else blob is the certificate, public what is in it */
 	struct buf blob;
 	size_t agent_at;                                    /* place in the agent's list */
-	bool no_key_file;                                   /* path is that of a certificate only */
+	bool no_key_file;                                   /* path is that of a certificate, or of a token's library, only */
+	bool in_token;                                      /* PKCS11Provider has it */
 	bool in_agent, tried;
 	bool given;                                         /* named in the configuration; else a default name, or the agent's */
 	bool listed;                                        /* in CertificateFile */
 };
-struct identities { struct identity *at; size_t n; struct agentio agent; bool has_agent; };
+struct identities { struct identity *at; size_t n; struct agentio agent; bool has_agent; struct token_link token; bool has_token; };
 
 void identities_load(struct client *, struct identities *);
 void identities_clear(struct identities *);
+/* The server took a signature of this one: AddKeysToAgent (identity_keep.c). */
+void identity_keep(struct client *, struct identities *, const struct identity *);
 /* Name of the signature algorithm that fits the key, our list and the server's; NULL: none does. */
 const struct key_alg *identity_alg(struct client *, const struct identity *);
 /* Signs with agent or file; asks for a passphrase where one is needed. */

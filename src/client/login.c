@@ -16,6 +16,7 @@ struct login {
 	struct identities ids;
 	struct hostbased *hostbased;                        /* NULL: not tried yet */
 	struct identity *current;
+	const struct identity *signer;                      /* of the last signature, whose acceptance is not known yet */
 	int passwords, kbdints;                             /* attempts made */
 	bool by_host;                                       /* what is to be signed is hostbased */
 	bool loaded, none_sent, none_failed;
@@ -41,6 +42,13 @@ void login_free(struct login *a)
 	buf_clear(&a->sig);
 	buf_clear(&a->text);
 	mem_free(a);
+}
+
+void login_accepted(struct login *a)
+{
+	if (a->signer)
+		identity_keep(a->c, &a->ids, a->signer);
+	a->signer = NULL;
 }
 
 static void load(struct login *a)
@@ -158,9 +166,11 @@ static void on_credential(struct login *a, const struct ask_credential *ask, str
 {
 	struct slice wanted = slice_str(a->c->conf.preferred_authentications), method;
 	if (ask->partial) {
+		login_accepted(a);
 		log_verbose("Authenticated using one method with partial success.");
 		a->passwords = a->kbdints = 0;
 	}
+	a->signer = NULL;
 	if (!ask->first && ask->methods.n)
 		log_debug("Authentications that can continue: %s", text_show(ask->methods));
 	while (names_next(&wanted, &method)) {
@@ -194,6 +204,7 @@ static void on_sign(struct login *a, const struct ask_sign *ask, struct answer_s
 	else
 		out->ok = id && alg && identity_sign(a->c, &a->ids, id, alg, ask->data, &a->sig, &e);
 	out->signature = buf_slice(&a->sig);
+	a->signer = out->ok ? identity_signer(&a->ids, id) : NULL;
 	if (!out->ok)
 		log_error("sign with %s: %s", a->by_host ? "the host's key" : id && id->path ? id->path : "agent key", e.text[0] ? e.text : "no such key");
 }

@@ -23,7 +23,7 @@ static const struct option_row table[] = {
 	{'f', NULL, NULL, false, "go to the background after login"},
 	{'G', NULL, NULL, false, "print the configuration and exit"},
 	{'g', NULL, "GatewayPorts=yes", true, "others may use local forwards"},
-	{'I', "library", "PKCS11Provider=%", true, "PKCS#11 library"},
+	{'I', "library", "PKCS11Provider=%", false, "PKCS#11 library"},
 	{'i', "file", "IdentityFile=%", false, "private key file"},
 	{'J', "hosts", "ProxyJump=%", true, "jump through these hosts"},
 	{'K', NULL, "GSSAPIAuthentication=yes", true, "GSSAPI with delegation"},

@@ -123,6 +123,7 @@ static void on_authed(struct client *c, const struct ssh_event *ev)
 {
 	c->logged_in = true;
 	log_verbose("Authenticated to %s (%s) using \"%s\".", text_show(slice_str(c->host)), brackets_text(c), text_show(ev->name));
+	login_accepted(c->login);
 	login_free(c->login);
 	c->login = NULL;
 	log_debug("Entering interactive session.");

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from agent_lab import THEIRS, Agent, exactly, key, string
+from agent_lab import THEIRS, Agent, exactly, key, until
 from client_lab import ME, add_fixtures, both
 
 server, lab = add_fixtures()
@@ -123,3 +123,60 @@ def test_destinations_that_make_no_sense_are_refused(bindir, recorder, tmp_path,
         done = subprocess.run([program, "-H", tmp_path / "known", "-h", text, path], env={**os.environ, "SSH_AUTH_SOCK": str(recorder.path)}, capture_output=True, timeout=30,
                               start_new_session=True)
         assert done.returncode != 0 and done.stderr and not recorder.messages, program
+
+
+def listed(agent):
+    return agent.add("-l", rc=None).stdout
+
+
+@pytest.fixture
+def asking(bindir, lab):
+    """An agent and the environment of ssh, both with an askpass that notes what it is asked and answers as `answer` says."""
+    ask = lab.dir / "asker"
+    ask.write_text(f'#!/bin/sh\necho "$SSH_ASKPASS_PROMPT:$1" >> {lab.dir}/asked\n. {lab.dir}/answer\n')
+    ask.chmod(0o755)
+    env = {"SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
+    a = Agent(str(bindir / "ssh-agent"), str(bindir / "ssh-add"), lab.dir, env=env)
+    a.answer = lambda text: (lab.dir / "answer").write_text(text + "\n")
+    a.asked = lambda: (lab.dir / "asked").read_text() if (lab.dir / "asked").exists() else ""
+    a.answer("exit 1")
+    yield a
+    a.end()
+
+
+@both
+@pytest.mark.parametrize("passphrase", ["", "open sesame"])
+@pytest.mark.parametrize("value", ["no", "yes", "ask", "ask, refused", "confirm", "1h", "confirm 1h"])
+def test_keys_are_added_as_the_configuration_says(lab, asking, which, passphrase, value):
+    path = authorized(lab, key(lab.dir, name="k", passphrase=passphrase))
+    asking.answer(f'case "$1" in *passphrase*) echo "{passphrase}";; *"Add key"*) exit {int(value == "ask, refused")};; *) exit 1;; esac')
+    command = ["-o", f"AddKeysToAgent {value.split(',')[0]}", "-o", f"IdentityAgent={asking.path}", "-o", "IdentitiesOnly=yes", "-i", str(path)]
+    r = lab.ssh("echo yes", which=which, key=False, options=command, env=asking.env)
+    assert r.stdout == "yes\n", r.stderr
+    assert ("a ed25519" in listed(asking)) == (value not in ("no", "ask, refused"))
+    if value.startswith("ask"):
+        assert f"confirm:Add key {path} (a ed25519) to agent?" in asking.asked()
+    if value == "no" or value == "ask, refused":
+        return
+    # what was added is used: no passphrase, but a question where that was wanted
+    (lab.dir / "asked").unlink(missing_ok=True)
+    pathlib.Path(path).unlink()
+    asking.answer("exit 0")
+    r = lab.ssh("echo yes", which=which, key=False, options=[*command[2:-1], f"{path}.pub"], env=asking.env)
+    assert r.stdout == "yes\n", r.stderr
+    assert ("confirm:Allow use of key a ed25519?" in asking.asked()) == value.startswith("confirm")
+
+
+@both
+def test_added_keys_live_as_long_as_said(lab, asking, which):
+    path = authorized(lab, key(lab.dir, name="k"))
+    options = ["-o", "AddKeysToAgent=1", "-o", f"IdentityAgent={asking.path}", "-o", "IdentitiesOnly=yes", "-i", str(path)]
+    assert lab.ssh("echo yes", which=which, key=False, options=options, env=asking.env).stdout == "yes\n"
+    until(lambda: "a ed25519" not in listed(asking))
+
+
+def test_a_refused_key_is_not_added(lab, asking):
+    path = key(lab.dir, name="stranger")
+    options = ["-o", "AddKeysToAgent=yes", "-o", f"IdentityAgent={asking.path}", "-o", "PreferredAuthentications=publickey", "-i", str(path), "-i", str(lab.server.key)]
+    assert lab.ssh("echo yes", key=False, options=options, env=asking.env).stdout == "yes\n"
+    assert "a ed25519" not in listed(asking) and len(listed(asking).splitlines()) == 1

@@ -282,3 +282,56 @@ def test_files_and_commits_are_signed_by_the_agent(agent, bindir, tmp_path, kind
     for key in (str(tmp_path / "k.pub"), "key::" + public.strip()):
         run(*git, "-c", f"user.signingkey={key}", "commit", "-q", "-S", "--allow-empty", "-m", "x", env=env)
         run(*git, "verify-commit", "HEAD", env=env)
+
+
+def their_server(folder, line):
+    """Debian's sshd as the proxy command of one connection; options for a client."""
+    subprocess.run([THEIR_KEYGEN, "-q", "-t", "ed25519", "-N", "", "-f", folder / "their_host"], check=True)
+    (folder / "their_keys").write_text(line)
+    (folder / "their_config").write_text(f"HostKey {folder}/their_host\nAuthorizedKeysFile {folder}/their_keys\nStrictModes no\nUsePAM no\n")
+    pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+    return ["-o", f"ProxyCommand=/usr/sbin/sshd -i -f {folder}/their_config"]
+
+
+@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("by", ["ssh", "agent"])
+@pytest.mark.parametrize("at", ["our sshd", "their sshd"])
+def test_our_ssh_logs_in_with_a_token(lab, token, ours, pin, bindir, tmp_path, name, by, at):
+    if at == "their sshd" and (os.geteuid() != 0 or not os.path.exists("/usr/sbin/sshd")):
+        pytest.skip("Debian's sshd needs root")
+    line = next(x for x in run(bindir / "ssh-keygen", "-D", LIBRARY, env=token.env).splitlines() if x.endswith(name)) + "\n"
+    (tmp_path / "k.pub").write_text(line)
+    lab.server.authorized.write_text(line)
+    server = their_server(tmp_path, line) if at == "their sshd" else []
+    strict = {"strict": "no"} if server else {}
+    if by == "agent":
+        ours.add("-s", LIBRARY)
+        way = ["-o", f"IdentityAgent={ours.path}", "-o", "IdentitiesOnly=yes", "-i", str(tmp_path / "k.pub")]
+    else:
+        way = ["-I", LIBRARY]
+    (tmp_path / "prompts").unlink(missing_ok=True)
+    r = lab.ssh("echo yes", key=False, options=[*way, *server, "-v"], env=pin, **strict)
+    assert r.stdout == "yes\n", r.stderr
+    assert by == "agent" or ((tmp_path / "prompts").read_text() == "Enter PIN for 'a token': \n" and " explicit token" in r.stderr)
+
+
+def test_without_the_pin_another_key_logs_in(lab, token, pin, bindir, tmp_path):
+    line = next(x for x in run(bindir / "ssh-keygen", "-D", LIBRARY, env=token.env).splitlines() if x.endswith("p256"))
+    lab.server.authorized.write_text(line + "\n" + pathlib.Path(f"{lab.server.key}.pub").read_text())
+    r = lab.ssh("echo yes", options=["-I", LIBRARY, "-o", "BatchMode=yes"], env=pin)
+    assert r.stdout == "yes\n" and "wants its PIN and nobody may be asked" in r.stderr
+    assert not (tmp_path / "prompts").exists()
+    script(tmp_path / "pin", "echo 9999\n")
+    r = lab.ssh("echo yes", options=["-I", LIBRARY], env=pin)
+    assert r.stdout == "yes\n" and "wrong PIN for token a token" in r.stderr
+
+
+def test_a_certificate_for_a_token_key(lab, token, pin, bindir, tmp_path):
+    """CertificateFile with the private half in the token."""
+    line = next(x for x in run(bindir / "ssh-keygen", "-D", LIBRARY, env=token.env).splitlines() if x.endswith("p384"))
+    (tmp_path / "k.pub").write_text(line + "\n")
+    subprocess.run([THEIR_KEYGEN, "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "ca"], check=True)
+    subprocess.run([THEIR_KEYGEN, "-q", "-s", tmp_path / "ca", "-I", "me", "-n", ME, tmp_path / "k.pub"], check=True)
+    lab.server.authorized.write_text("cert-authority " + (tmp_path / "ca.pub").read_text())
+    r = lab.ssh("echo yes", key=False, options=["-I", LIBRARY, "-o", f"CertificateFile={tmp_path}/k-cert.pub"], env=pin)
+    assert r.stdout == "yes\n", r.stderr
