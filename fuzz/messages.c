@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "wire/ask.h"
+#include "wire/sk_msg.h"
 #include "wire/ssh_msg.h"
 
 static void one(const struct msg_desc *d, struct slice in, bool number)
@@ -31,10 +32,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (in.n < 1)
 		return 0;
 	const struct msg_desc *d = ssh_msg_row(in.p[0] % 40);
+	const struct msg_desc *sk = sk_msg_row(in.p[0]);
 	const struct ask_row *row = ask_row((enum ask_kind)(in.p[0] % ASK_KINDS));
 	in = slice_from(in, 1);
 	if (d)
 		one(d, in, true);
+	if (sk)
+		one(sk, in, true);
 	if (row) {
 		one(row->ask, in, false);
 		one(row->answer, in, false);

@@ -1,6 +1,7 @@
 """Security keys: ours and Debian's programs with one software token, which both load as a library of OpenSSH's interface."""
 import os
 import pathlib
+import struct
 import subprocess
 
 import pytest
@@ -136,6 +137,42 @@ def test_options_that_do_not_fit(soft, bindir, tmp_path, option, words):
     said = run(soft, bindir / 'ssh-keygen', '-t', 'ed25519-sk', '-N', '', '-O', option, '-f', tmp_path / 'key', rc=255).stderr
     assert words in said and said.count('\n') == 1
     assert not (tmp_path / 'key').exists()
+
+
+def string(b):
+    return struct.pack('>I', len(b)) + b
+
+
+def ask_helper(soft, bindir, data):
+    return subprocess.run([bindir / 'ssh-sk-helper'], input=data, capture_output=True, timeout=60, env=soft)
+
+
+def test_the_helper_takes_nothing_for_granted(soft, bindir):
+    number, u32 = lambda answer: answer[4], lambda n: struct.pack('>I', n)
+    sign = b'\2' + u32(1) + string(soft['SSH_SK_PROVIDER'].encode()) + u32(1) + string(b'data') + string(b'ssh:') + string(b'no handle') + b'\1' + string(b'')
+    done = ask_helper(soft, bindir, string(sign))
+    assert done.returncode == 0 and number(done.stdout) == 64 and b'no security key that fits' in done.stdout
+    for cut in range(5, len(sign)):                     # each too short by some bytes, in a frame that is whole
+        done = ask_helper(soft, bindir, string(sign[:cut]))
+        assert done.returncode == 0 and number(done.stdout) == 64 and b'malformed' in done.stdout
+    for frame, word in ((string(b'\2' + u32(2) + sign[5:]), b'another version'), (string(b'\x63' + u32(1)), b'does not know'), (string(sign + b'x'), b'malformed')):
+        done = ask_helper(soft, bindir, frame)
+        assert done.returncode == 0 and number(done.stdout) == 64 and word in done.stdout
+    for broken in b'', b'\0\0', u32(0), u32(0xffffffff), u32(100) + b'short', u32((1 << 20) + 1):
+        done = ask_helper(soft, bindir, broken)
+        assert done.returncode == 1 and done.stdout == b'' and done.stderr.count(b'\n') == 1
+
+
+def test_a_helper_that_says_nonsense(soft, bindir, tmp_path):
+    key = tmp_path / 'key'
+    run(soft, bindir / 'ssh-keygen', '-q', '-t', 'ed25519-sk', '-N', '', '-f', key)
+    for says in (b'', b'\0\0\0\1', string(b'\x42'), string(b'\x41' + b'\0' * 20), string(b'\x40' + b'\0\0\0\1'), b'x' * 3000, string(b'\x42' + b'\0' * 40) + b'more'):
+        (tmp_path / 'says').write_bytes(says)
+        helper = tmp_path / 'helper'
+        helper.write_text(f'#!/bin/sh\ncat {tmp_path}/says\n')
+        helper.chmod(0o700)
+        done = run({**soft, 'SSH_SK_HELPER': str(helper)}, bindir / 'ssh-keygen', '-Y', 'sign', '-n', 'file', '-f', key, stdin='x', rc=255)
+        assert 'security key' in done.stderr and done.stdout == ''
 
 
 @pytest.mark.parametrize('provider,words', [('/no/such/library.so', 'No such file'), ('/bin/true', 'not a library for security keys'), ('plain-name.so', 'not a path')])
