@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "base/text.h"
 #include "conf/ssh_load.h"
 #include "conf/token.h"
+#include "conf/types.h"
 #include "crypto/hash.h"
 #include "sys/files.h"
 #include "sys/netif.h"
@@ -239,9 +241,41 @@ static bool load_files(struct client *c, struct ssh_load *l, const struct ssh_op
 
 static bool set_option(struct ssh_load *l, const char *keyword, const char *value, struct err *e)
 {
-	char *text = mem_fmt("%s=%s", keyword, value);
-	bool ok = value == NULL || ssh_load_option(l, text, e);
-	mem_free(text);
+	struct buf b = BUF_INIT(1 << 20);
+	put_fmt(&b, "%s=", keyword);
+	conf_put_word(&b, value, CONF_DUMP_EXACT);
+	bool ok = ssh_load_option(l, buf_cstr(&b), e);
+	buf_clear(&b);
+	return ok;
+}
+
+/* A name of services(5) as its number; else the text as it is. Owned. */
+static char *port_number(const char *text)
+{
+	struct sock_list found = {0};
+	bool named = (*text | 32) >= 'a' && (*text | 32) <= 'z' && sock_resolve("127.0.0.1", text, AF_INET, SOCK_NUMERIC, &found, NULL);
+	char *number = named ? mem_fmt("%u", sock_port(&found.at[0])) : mem_str(text);
+	sock_list_clear(&found);
+	return number;
+}
+
+/* -p and -o Port take names as well. */
+static bool given_option(struct ssh_load *l, const char *text, struct err *e)
+{
+	const char *value = text + 4 + (strncasecmp(text, "Port", 4) == 0 ? strspn(text + 4, " \t=") : 0);
+	if (strncasecmp(text, "Port", 4) != 0 || value == text + 4)
+		return ssh_load_option(l, text, e);
+	char *number = port_number(value);
+	bool ok = set_option(l, "Port", number, e);
+	mem_free(number);
+	return ok;
+}
+
+static bool set_destination(struct ssh_load *l, const struct ssh_options *o, struct err *e)
+{
+	char *port = o->port ? port_number(o->port) : NULL;
+	bool ok = (!o->user || set_option(l, "User", o->user, e)) && (!port || set_option(l, "Port", port, e));
+	mem_free(port);
 	return ok;
 }
 
@@ -249,13 +283,13 @@ static bool set_options(struct ssh_load *l, const struct ssh_options *o, struct 
 {
 	static const char *const levels[] = {"DEBUG1", "DEBUG2", "DEBUG3"};
 	for (size_t i = 0; i < o->nset; i++)
-		if (!ssh_load_option(l, o->set[i], e))
+		if (!given_option(l, o->set[i], e))
 			return false;
 	if (o->verbose && !set_option(l, "LogLevel", levels[(o->verbose > 3 ? 3 : o->verbose) - 1], e))
 		return false;
 	if (o->quiet && !o->verbose && !set_option(l, "LogLevel", "QUIET", e))
 		return false;
-	return (!o->user || set_option(l, "User", o->user, e)) && (!o->port || set_option(l, "Port", o->port, e));
+	return set_destination(l, o, e);
 }
 
 static size_t local_addresses(struct addr *out, size_t most)

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "conf/types.h"
 
 static const struct option_row table[] = {
 	{'4', NULL, "AddressFamily=inet", false, "use IPv4 only"},
@@ -70,11 +71,19 @@ static const struct option_row *row_of(char letter)
 	return NULL;
 }
 
+/* The argument of a flag is one value, whatever blanks and quotes it holds; that of -o is a line of the configuration. */
 static void set(struct ssh_options *o, const char *format, const char *arg)
 {
 	const char *at = strchr(format, '%');
-	char *text = at ? mem_fmt("%.*s%s", (int)(at - format), format, arg) : mem_str(format);
+	struct buf b = BUF_INIT(1 << 20);
+	put_bytes(&b, slice_of(format, at ? (size_t)(at - format) : strlen(format)));
+	if (at == format)
+		put_str(&b, arg);
+	else if (at)
+		conf_put_word(&b, arg, CONF_DUMP_EXACT);
+	char *text = mem_str(buf_cstr(&b));
 	LIST_PUSH(o->set, o->nset, text);
+	buf_clear(&b);
 }
 
 static bool special(struct ssh_options *o, char letter, const char *arg, struct err *e)

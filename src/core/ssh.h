@@ -151,7 +151,9 @@ struct slice ssh_peer_version(const struct ssh *);
 struct slice ssh_peer_sig_algs(const struct ssh *);         /* server-sig-algs; empty: not said */
 bool ssh_peer_has(const struct ssh *, const char *extension);
 bool ssh_is_over(const struct ssh *);
-bool ssh_guess_failed(const struct ssh *);                  /* client: it ended before the first keys, maybe by what we sent ahead: try once with no_pipeline */
+/* Client: it ended before the first keys or right behind a wrong guess, maybe by what we sent ahead, or its first channel was not the one
+ * that we had counted on: try once more with no_pipeline. */
+bool ssh_guess_failed(const struct ssh *);
 uint64_t ssh_bytes(const struct ssh *, bool out);
 
 /* Resume: takes the channels out of a connection that lost its path (doc/PROTOCOL-resume). NULL: nothing to resume. */

@@ -38,8 +38,11 @@ def tree(pid):
 
 class Connection:
     """A login that stays, and which processes serve it."""
+    made = []
 
     def __init__(self, server, command='echo ready; exec sleep 1000', options=()):
+        self.made.append(self)
+        self.command = None
         before = set(tree(server.process.pid))
         self.server = server
         self.client = subprocess.Popen([*server.arguments(*options), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -65,6 +68,19 @@ class Connection:
     def end(self):
         self.client.kill()
         self.client.wait()
+
+    def end_command(self):
+        """What was started for the test outlives its connection, as it should; nobody else ends it."""
+        self.end()
+        if self.command and alive(self.command) and status(self.command)['Name'] in ('sleep', 'sh', 'bash'):
+            os.kill(self.command, signal.SIGKILL)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    yield
+    while Connection.made:
+        Connection.made.pop().end_command()
 
 
 # A /run of its own, with the record files that a container may lack.
