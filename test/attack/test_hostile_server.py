@@ -41,15 +41,15 @@ def client(bindir, folder):
     """client(script, options, command): (exit status, what the terminal saw, the log file) of our ssh against it."""
     host, user = keygen(folder / 'host'), keygen(folder / 'user')
 
-    def run(script, *options, command='true', strict='yes', timeout=25, hello=b'SSH-2.0-hostile\r\n', known=True, stdin=b''):
+    def run(script, *options, command='true', strict='yes', timeout=25, hello=b'SSH-2.0-hostile\r\n', known=True, stdin=b'', algs='ssh-ed25519'):
         server = Server(script, wire.load(host), hello)
         public = pathlib.Path(f'{host}.pub').read_text()
-        (folder / 'known').write_text(f'[127.0.0.1]:{server.port} {public}' if known else '')
+        (folder / 'known').write_text(known if isinstance(known, str) else f'[127.0.0.1]:{server.port} {public}' if known else '')
         log = folder / 'log'
         log.unlink(missing_ok=True)
         argv = [str(bindir / 'ssh'), '-F', '/dev/null', '-E', str(log), '-v', '-p', str(server.port), '-o', f'UserKnownHostsFile={folder}/known',
                 '-o', 'GlobalKnownHostsFile=/dev/null', '-o', f'StrictHostKeyChecking={strict}', '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none',
-                '-o', 'KexAlgorithms=curve25519-sha256', '-o', 'HostKeyAlgorithms=ssh-ed25519', '-o', 'Ciphers=aes128-gcm@openssh.com',
+                '-o', 'KexAlgorithms=curve25519-sha256', '-o', f'HostKeyAlgorithms={algs}', '-o', 'Ciphers=aes128-gcm@openssh.com',
                 '-i', str(user), *options, 'me@127.0.0.1', *([command] if command else [])]
         pid, fd = pty.fork()
         if pid == 0:
@@ -84,17 +84,17 @@ def clean(seen):
     return not re.search(rb'[\x00-\x07\x0b\x0c\x0e-\x1f\x7f\x9b]', seen) and b'\xe2\x80\xae' not in seen
 
 
-def accept(w, key, **more):
+def accept(w, key, host='ssh-ed25519', **more):
     """Keys, and a login that takes anybody."""
-    w.begin()
+    w.begin(host=host)
     w.take_keys(w.exchange(key, **more))
     w.expect(wire.SERVICE_REQUEST)
     w.send(bytes([wire.SERVICE_ACCEPT]) + string('ssh-userauth'))
     w.expect(wire.USERAUTH)
 
 
-def opened(w, key):
-    accept(w, key)
+def opened(w, key, **more):
+    accept(w, key, **more)
     w.send(bytes([wire.SUCCESS]))
     w.expect(wire.OPEN)
     w.send(bytes([wire.CONFIRM]) + u32(0) + u32(7) + u32(1 << 20) + u32(32768))

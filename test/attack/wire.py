@@ -155,12 +155,13 @@ class Wire:
         self.send(self.kexinit)
         self.their_kexinit = self.expect(KEXINIT)
 
-    def exchange(self, host_key=None, spoil=lambda signature: signature):
+    def exchange(self, host_key=None, spoil=lambda signature: signature, shown=None):
+        """shown: what a server shows instead of the plain blob."""
         mine = X25519PrivateKey.generate()
         q = mine.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         if self.server:
             peer = self.expect(KEX_30)[5:]
-            q_c, q_s, blob = peer, q, public(host_key)
+            q_c, q_s, blob = peer, q, shown or public(host_key)
         else:
             self.send(bytes([KEX_30]) + string(q))
             reply = self.expect(KEX_31)

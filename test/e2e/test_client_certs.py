@@ -351,3 +351,21 @@ def test_known_hosts_command_sees_the_certificate(host, ca, which):
     assert r.stdout == 'in\n'
     blob = open(f'{lab.server.host_key}-cert.pub').read().split()[1]
     assert log.read_text() == f'ORDER NONE NONE\nHOSTNAME ssh-ed25519-cert-v01@openssh.com {blob}\n'
+
+
+# Our sshd at the other end.
+
+@both
+@pytest.mark.parametrize('kind', KINDS)
+def test_our_server(bindir, folder, sshd, ca, which, kind):
+    """Certificates of both sides."""
+    host = folder / 'certified'
+    keygen(host, kind)
+    certify(ca, host, names='127.0.0.1', role=['-h'])
+    server = sshd(f'HostKey {host}\nHostCertificate {host}-cert.pub\nTrustedUserCAKeys {ca}/ca.pub\nAuthorizedKeysFile none')
+    lab = Lab(bindir, folder, server)
+    lab.remember(authority(ca))
+    key = user_key(lab, ca, kind)
+    r = login(lab, which, '-i', str(key))
+    assert r.stdout == 'in\n' and 'host certificate' in r.stderr, r.stderr
+    assert offered(r)[-1][1].endswith('-CERT')

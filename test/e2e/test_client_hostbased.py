@@ -215,3 +215,35 @@ def test_keysign_gives_up_root(hlab, place):
     finally:
         p.kill()
         p.communicate()
+
+
+# Our sshd at the other end.
+
+@pytest.fixture
+def ours(bindir, folder, place):
+    """Our sshd inside the cell, on 127.0.0.1, which is called localhost there."""
+    from conftest import Server
+    own = folder / 'ours'
+    own.mkdir()
+    s = Server(bindir, own, 'HostbasedAuthentication yes\nUseDNS yes', wrap=place.cell.enter)
+    yield s
+    s.stop()
+
+
+@both
+@pytest.mark.parametrize('algorithm', ALGORITHMS)
+def test_login_at_our_server(hlab, place, ours, with_helper, which, algorithm):
+    with_helper('ours')
+    known, equiv = place.etc / 'ssh_known_hosts', place.etc / 'shosts.equiv'
+    before = known.read_text(), equiv.read_text()
+    try:
+        known.write_text(before[0].replace(NAME, 'localhost'))
+        equiv.write_text('localhost\n')
+        r = hlab.ssh('echo in', which=which, key=False, port=False, env={'SSH_KEYSIGN': KEYSIGN, 'HOME': place.account.pw.pw_dir},
+                     options=['-v', '-p', str(ours.port), '-o', f'UserKnownHostsFile={ours.known_hosts}', '-o', 'HostbasedAuthentication=yes',
+                              '-o', 'PreferredAuthentications=hostbased', '-o', f'HostbasedAcceptedAlgorithms={algorithm}'])
+        assert r.stdout == 'in\n', r.stderr + ours.text()
+        assert 'Accepted hostbased for ' + place.account.name in ours.text()
+    finally:
+        known.write_text(before[0])
+        equiv.write_text(before[1])

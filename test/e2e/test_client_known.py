@@ -3,7 +3,7 @@ import os, subprocess
 
 import pytest
 
-from client_lab import both
+from client_lab import Lab, both
 from conftest import ROOT, keygen
 from identity_lab import KINDS, debian_fixtures, public
 
@@ -226,3 +226,16 @@ def test_revoked_file_that_cannot_be_read(dlab, which, broken):
         path.write_bytes((dlab.dir / 'krl').read_bytes()[:-3])
     r = dlab.ssh('echo in', which=which, strict='no', options=['-o', f'RevokedHostKeys={path}'])
     assert r.returncode == 255 and r.stdout == '' and str(path) in r.stderr
+
+
+# Our sshd at the other end.
+
+@both
+def test_our_server_proves_its_keys(bindir, folder, sshd, which):
+    keys = [folder / f'more_{k}' for k in ('ecdsa', 'rsa')]
+    for path, kind in zip(keys, ('ecdsa', 'rsa')):
+        keygen(path, kind)
+    server = sshd(''.join(f'HostKey {k}\n' for k in keys))
+    lab = Lab(bindir, folder, server)
+    update(lab, which)
+    assert sorted(' '.join(l.split()[:3]) for l in lab.known.read_text().splitlines()) == sorted(f'{lab.name()} {k}' for k in [lab.host_key(), *map(public, keys)])
