@@ -41,9 +41,9 @@ static void record_guess(const struct monitor *m, enum mon_method method)
 		record_failure(m->login.user, m->peer.host, m->peer.remote.len ? &m->peer.remote : NULL, getpid());
 }
 
-/* A failure is told no earlier than a time that depends on the user's name and our secret only, so that the answer's
- * time says nothing about the account. */
-static void delay(const struct monitor *m)
+/* A failure, or the first question, is told no earlier than a time that depends on the user's name and our secret only, so that
+ * the answer's time says nothing about the account. */
+void mon_delay(struct monitor *m)
 {
 	struct buf b = BUF_INIT_SECRET(1024);
 	uint8_t h[HASH_MAX];
@@ -54,8 +54,9 @@ static void delay(const struct monitor *m)
 	uint64_t least = DELAY_LEAST_US + load_u32(h) % DELAY_SPREAD_US, gone = clock_us() - m->login.since;
 	if (gone > DELAY_MOST_US)
 		return;
-	while (least < gone)
+	while (least < gone || least < m->login.no_sooner)
 		least *= 2;
+	m->login.no_sooner = 0;
 	uint64_t rest = least - gone;
 	struct timespec t = {.tv_sec = (time_t)(rest / 1000000), .tv_nsec = (long)(rest % 1000000) * 1000};
 	nanosleep(&t, NULL);
@@ -95,7 +96,7 @@ static bool tell_failure(struct monitor *m, const struct mon_result *r, bool par
 	m->exit_code = !l->exists ? EXIT_INVALID_USER : counts ? EXIT_AUTH_FAILED : m->exit_code;
 	if (!partial) {
 		record_guess(m, r->method);
-		delay(m);
+		mon_delay(m);
 	}
 	if (l->failures >= (unsigned)m->conf.max_auth_tries)
 		return too_many(m, r->asked);

@@ -38,6 +38,8 @@ static bool send_prompts(struct conversation *c, const struct pam_prompt *prompt
 {
 	struct buf list = BUF_INIT(PROMPTS_BYTES), instruction = BUF_INIT(PROMPTS_BYTES);
 	*count = collect(prompts, n, &list, &instruction);
+	if (c->open == ASK_KBDINT)
+		mon_delay(c->m);
 	struct answer_auth v = {.verdict = AUTH_PROMPTS, .count = *count, .prompts = buf_slice(&list), .instruction = buf_slice(&instruction)};
 	bool ok = !list.bad && !instruction.bad && monitor_answer(c->m, c->open, &v);
 	c->open = ASK_NONE;
@@ -136,6 +138,7 @@ static bool ask_password(struct monitor *m)
 	put_prompt(&list, SLICE_LIT("Password: "), false);
 	struct answer_auth v = {.verdict = AUTH_PROMPTS, .count = 1, .prompts = buf_slice(&list)};
 	mon_log_auth(m, "Postponed", METHOD_KBDINT, NULL, NULL);
+	mon_delay(m);
 	bool ok = monitor_answer(m, ASK_KBDINT, &v);
 	buf_clear(&list);
 	return ok;

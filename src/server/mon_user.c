@@ -95,7 +95,7 @@ bool mon_name_user(struct monitor *m, struct slice name)
 		m->exit_code = EXIT_REFUSED;
 		return false;
 	}
-	l->fake_hash = password_fake(l->account->hash);
+	l->fake_hash = password_fake(NULL);
 	mon_methods_begin(m);
 	m->server.phase = MON_NAMED;
 	return mon_send_profile(m, FRAME_PROFILE, NULL, 0);

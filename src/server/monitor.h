@@ -59,6 +59,7 @@ struct mon_login {
 	struct buf message;                                 /* for the user, from PAM and us */
 	struct buf auth_info;
 	uint64_t since;                                     /* clock_us when the open ask came */
+	uint64_t no_sooner;                                 /* microseconds after that, for the answer that a password is wrong */
 };
 
 struct monitor {
@@ -122,6 +123,7 @@ struct mon_result { enum ask_kind asked; enum mon_method method; const char *sub
 bool mon_conclude(struct monitor *, const struct mon_result *);
 void mon_log_auth(struct monitor *, const char *word, enum mon_method, const char *sub, const char *info);
 bool mon_begin(struct monitor *, struct slice user);       /* first lines of every auth handler */
+void mon_delay(struct monitor *);                           /* before a failure or a first question is told */
 bool mon_hang_up(struct monitor *, enum ask_kind, const char *text);
 bool mon_on_none(void *, const void *, struct frame *);
 

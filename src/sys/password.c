@@ -41,14 +41,38 @@ static size_t setting_length(const char *hash)
 	return keep < n ? keep : n;
 }
 
+/* The longer a check takes, the higher, with the costs that are usual. crypt(5) lists the methods. */
+static unsigned rank(const char *hash)
+{
+	static const char *const slower[] = {"$1$", "$md5", "$3$", "$5$", "$sha1", "$6$", "$2", "$7$", "$gy$", "$y$"};
+	for (unsigned i = 0; i < ARRAY_LEN(slower); i++)
+		if (strncmp(hash, slower[i], strlen(slower[i])) == 0)
+			return i + 1;
+	return 0;
+}
+
+bool password_costs_alike(const char *hash, const char *fake)
+{
+	return !usable(hash) || rank(hash) == rank(fake);
+}
+
+static void keep_costlier(char **kept, const char *hash)
+{
+	if (!usable(hash) || (*kept && rank(hash) <= rank(*kept)))
+		return;
+	if (*kept)
+		mem_wipe(*kept, strlen(*kept));
+	mem_free(*kept);
+	*kept = mem_str(hash);
+}
+
 char *password_fake(const char *sample)
 {
 	char *fake = usable(sample) ? mem_str(sample) : NULL;
 	if (fake == NULL) {
 		setspent();
-		for (const struct spwd *s; fake == NULL && (s = getspent()) != NULL;)
-			if (usable(s->sp_pwdp))
-				fake = mem_str(s->sp_pwdp);
+		for (const struct spwd *s; (s = getspent()) != NULL;)
+			keep_costlier(&fake, s->sp_pwdp);
 		endspent();
 	}
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE];

@@ -18,8 +18,10 @@ enum password { PASSWORD_NO = 0x3c, PASSWORD_YES = 0x5a17 };
 /* hash: from the account; NULL for none. "" means that no password is needed: then the answer is yes for an empty cleartext, if
  * permit_empty. fake: from password_fake. Cleartext of more than PASSWORD_MAX bytes or with NUL inside is no, after the same work. */
 enum password password_check(struct slice cleartext, const char *hash, const char *fake, bool permit_empty, struct err *);
-/* A setting of the method and cost that this machine's passwords have: that of sample if it is usable, else of the first usable
- * hash in the shadow file, else the library's default. Owned by the caller. */
+/* The setting of sample if that is a usable hash; else of the costliest method that passwords in the shadow file have, and where
+ * there are none, the library's default: what an account must not be told by. Owned by the caller. */
 char *password_fake(const char *sample);
+/* A check of this hash costs about what one of the fake costs: the same method, or no hash that could be checked. */
+bool password_costs_alike(const char *hash, const char *fake);
 
 #endif

@@ -50,6 +50,17 @@ static void locked_missing_and_broken_hashes_are_no(void **state)
 	assert_int_equal(check(fake, NULL, true), PASSWORD_NO);
 }
 
+static void methods_that_cost_less_are_known(void **state)
+{
+	(void)state;
+	static const char slow[] = "$y$j9T$abcdefgh$";
+	assert_true(password_costs_alike("$y$j9T$.fgh$EFj0YrhxIAIEkPPnXJUBdLUZyjKhTHZYs5ZoBcEUKxB", slow));
+	assert_false(password_costs_alike(known[0].hash, slow));
+	assert_false(password_costs_alike(known[1].hash, known[0].hash));
+	assert_true(password_costs_alike(known[1].hash, known[1].hash));
+	assert_true(password_costs_alike("!", slow) && password_costs_alike(NULL, slow) && password_costs_alike("*", slow));
+}
+
 static void no_password_needs_permission(void **state)
 {
 	(void)state;
@@ -132,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_right_password_is_yes),
 		cmocka_unit_test(locked_missing_and_broken_hashes_are_no),
+		cmocka_unit_test(methods_that_cost_less_are_known),
 		cmocka_unit_test(no_password_needs_permission),
 		cmocka_unit_test(odd_cleartext_is_no),
 		cmocka_unit_test(a_fake_keeps_the_setting_only),
