@@ -319,6 +319,7 @@ void identities_load(struct client *c, struct identities *l)
 	size_t n = 0;
 	struct err e;
 	*l = (struct identities){.agent.fd = -1};
+	crypto_lock_keys();
 	load_token(c, l);
 	load_files(c, l);
 	open_agent(c, l);

@@ -30,6 +30,9 @@ uint32_t random_below(uint32_t limit);                     /* uniform in [0, lim
  * algorithm, seeds the generator, and nothing opens a file or maps code later. So does, first of
  * all, a process into which others' code is loaded that may use libcrypto too (PAM modules). */
 void crypto_start(void);
+/* Private numbers of keys made from now on lie in pages that are locked and left out of core dumps, as far as the system allows.
+ * Once in a process that handles private keys, behind its last fork: a child does not inherit the locks. */
+void crypto_lock_keys(void);
 const char *crypto_version(void);                          /* of libcrypto, for -V */
 
 #endif

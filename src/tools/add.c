@@ -201,6 +201,7 @@ int add_main(int argc, char **argv)
 	const char *path = getenv("SSH_AUTH_SOCK");
 	char letters[OPTION_LETTERS];
 	int letter;
+	crypto_lock_keys();
 	option_letters(options, ARRAY_LEN(options), letters);
 	while ((letter = getopt(argc, argv, letters)) != -1)
 		if (!take_option(&a, &f, letter))

@@ -250,6 +250,7 @@ int agent_serve(struct agent_service *how)
 	struct server s = {.how = how, .agent = agent_new(how->lifetime), .loop = loop_new()};
 	struct loop_fd *parent = NULL;
 	bool ok = true;
+	crypto_lock_keys();
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		ok = loop_signal(s.loop, signals[i], on_signal, &s) && ok;
 	signal(SIGPIPE, SIG_IGN);

@@ -252,6 +252,7 @@ int keygen_main(int argc, char **argv)
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	struct keygen k = {.program = slash ? slash + 1 : "ssh-keygen"};
 	int status;
+	crypto_lock_keys();
 	if (read_options(&k, argc, argv, &status))
 		status = run(&k);
 	mem_free(k.option);

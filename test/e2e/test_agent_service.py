@@ -199,7 +199,7 @@ def test_memory_is_locked_not_dumped_and_not_traced(asked, tmp_path):
     asked.add(key(tmp_path))
     status = pathlib.Path(f"/proc/{asked.process.pid}/status").read_text()
     locked = int(status.split("VmLck:")[1].split()[0])
-    assert locked >= 16, "the pages of the key that encrypts keys are locked"
+    assert locked >= 16 + 256, "the pages of the key that encrypts keys are locked, and the heap for keys at work"
     limits = pathlib.Path(f"/proc/{asked.process.pid}/limits").read_text()
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size")).split()
     assert core[4:6] == ["0", "0"]
@@ -248,3 +248,23 @@ def test_answers_to_shells(bindir, tmp_path):
     assert run("-c", "-s").returncode == 1 and run("-D", "true").returncode == 1 and run("-T", "-a", "x").returncode == 1
     assert run("-E", "sha1").returncode == 1 and run("-t", "1y").returncode == 1
     assert run("-V").stderr.startswith("Hawser_")
+
+
+@pytest.mark.parametrize("program", ["ssh-add", "ssh-keygen", "ssh"])
+def test_who_opens_a_key_does_it_in_locked_memory(bindir, asked, tmp_path, program, sshd):
+    """Seen while the passphrase is asked for."""
+    path = key(tmp_path, passphrase="x")
+    config = []
+    if program == "ssh":
+        server = sshd()
+        server.authorized.write_text(pathlib.Path(f"{path}.pub").read_text())
+        config = ["-F", "/dev/null", "-p", str(server.port), "-o", f"UserKnownHostsFile={server.known_hosts}", "-i", str(path), "127.0.0.1", "true"]
+    command = {"ssh-add": [str(path)], "ssh-keygen": ["-y", "-f", str(path)], "ssh": config}[program]
+    p = subprocess.Popen([str(bindir / program), *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                         env={**asked.env, "SSH_ASKPASS_REQUIRE": "force", "SSH_AUTH_SOCK": asked.path})
+    try:
+        until(asked.questions)
+        assert int(pathlib.Path(f"/proc/{p.pid}/status").read_text().split("VmLck:")[1].split()[0]) >= 256
+    finally:
+        asked.reply(1)
+        p.wait(20)
