@@ -2,11 +2,12 @@
 import os
 import pathlib
 import pwd
+import shutil
 import subprocess
 
 import pytest
 
-from conftest import Server, free_port, wait_for
+from conftest import Server, wait_for
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 THEIRS = pathlib.Path('/usr/bin')
@@ -162,6 +163,43 @@ def test_certificates_and_touch(soft, bindir, folder, servers):
     sign('-O', 'verify-required')
     assert not is_in(login(soft, bindir, 'theirs', s, key))
     s.wait_log('rejected: user verification requirement not met ?$')
+
+
+@pytest.mark.parametrize('server', ['ours', 'theirs'])
+@pytest.mark.parametrize('kind', TYPES)
+@both
+def test_certificates(soft, bindir, folder, servers, which, kind, server):
+    """A certificate beside the key; the touch is waived by certificate and server together, or not at all."""
+    subprocess.run([THEIRS / 'ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', folder / 'ca'], check=True)
+    key = make(soft, folder, kind)
+    s = servers(server, f'TrustedUserCAKeys {folder}/ca.pub')
+    s.authorized.write_text('')
+    certify = lambda *options: subprocess.run([THEIRS / 'ssh-keygen', '-q', '-s', folder / 'ca', '-I', 'an id', '-n', ME, *options, f'{key}.pub'], check=True)
+    certify()
+    done = login(soft, bindir, which, s, key)
+    assert is_in(done), done.stderr
+    s.wait_log(f'Accepted publickey for {ME} from .* {kind.upper()}-CERT SHA256:.* ID an id')
+    assert not is_in(login(soft, bindir, which, s, key, HAWSER_SOFT_LAZY='1'))
+    certify('-O', 'no-touch-required')
+    assert is_in(login(soft, bindir, which, s, key, HAWSER_SOFT_LAZY='1'))
+    certify('-O', 'verify-required')
+    assert not is_in(login(soft, bindir, which, s, key))
+
+
+@pytest.mark.parametrize('server', ['ours', 'theirs'])
+@both
+def test_a_key_in_our_agent(soft, bindir, folder, servers, which, server):
+    s, key = servers(server), make(soft, folder, 'ed25519-sk')
+    allow(s, key)
+    library = folder / 'lib'
+    library.mkdir()
+    shutil.copy(soft['SSH_SK_PROVIDER'], library / 'soft.so')
+    env = {**soft, 'SSH_SK_PROVIDER': str(library / 'soft.so')}
+    ssh = bindir / 'ssh' if which == 'ours' else THEIRS / 'ssh'
+    command = (f'{bindir}/ssh-add -q {key} && rm {key} && {ssh} -F /dev/null -o UserKnownHostsFile={s.known_hosts} -o GlobalKnownHostsFile=/dev/null -o BatchMode=yes '
+               f'-p {s.port} {ME}@127.0.0.1 echo in')
+    done = subprocess.run([bindir / 'ssh-agent', '-P', f'{library}/*', 'sh', '-c', command], capture_output=True, text=True, timeout=60, env=env, stdin=subprocess.DEVNULL)
+    assert is_in(done), done.stderr
 
 
 def test_batch_mode_asks_for_no_pin(soft, bindir, folder, servers):
