@@ -60,12 +60,31 @@ static void add(struct hostkeys *keys, struct key *take_key)
 	key_blob(take_key, &k->blob);
 }
 
+/* A security key signs where its library is loaded, and that is not here: its agent must do it. */
+static struct key *without_handle(struct key *take_key, bool agent, struct err *err)
+{
+	struct buf blob = BUF_INIT(KEYFILE_MAX);
+	struct key *public = NULL;
+	key_blob(take_key, &blob);
+	if (agent)
+		public = key_from_blob(buf_slice(&blob), err);
+	else
+		err_set(err, ERR_UNSUPPORTED, "a %s key signs for sshd only through an agent (HostKeyAgent)", key_word(take_key));
+	key_free(take_key);
+	buf_clear(&blob);
+	return public;
+}
+
 static void load_key(const struct sshd_conf *conf, const char *path, struct hostkeys *keys)
 {
 	struct err err = {0};
 	struct key *key = load(path, &err);
 	if (key == NULL && keys->agent && (key = load_public(path)) != NULL)
 		log_debug("will rely on agent for hostkey %s", path);
+	if (key && key_kind(key)->sk && key_has_private(key)) {
+		key = without_handle(key, keys->agent, &err);
+		err_prefix(&err, "%s", path);
+	}
 	if (key && is_short(conf, key)) {
 		log_error("Host key %s: Invalid key length", path);
 		key_free(key);
@@ -163,7 +182,8 @@ static bool sign_by_agent(const char *path, const struct hostkey *k, const struc
 		ok = agentio_sign(&agent, buf_slice(&k->blob), data, flags, sig, err);
 		agentio_close(&agent);
 	}
-	if (ok && key_verify(k->key, alg, data, buf_slice(sig)) != VERDICT_VERIFIED)
+	struct sk_flags unused;                         /* nobody touches the security key of a host */
+	if (ok && key_verify_sk(k->key, alg, data, buf_slice(sig), &unused) != VERDICT_VERIFIED)
 		ok = err_set(err, ERR_PEER, "the agent at %s gave a wrong signature", path);
 	return ok;
 }

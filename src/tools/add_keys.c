@@ -277,7 +277,8 @@ static bool test_key(struct add *a, const char *path, struct err *err)
 		    || err_prefix(err, "Agent signature failed for %s", path);
 	}
 	const struct key_alg *alg = ok ? key_alg_find(slice_str(rsa ? "rsa-sha2-256" : key_type(k))) : NULL;
-	if (ok && key_verify(k, alg, slice_of(data, sizeof data), buf_slice(&sig)) != VERDICT_VERIFIED)
+	struct sk_flags unused;
+	if (ok && key_verify_sk(k, alg, slice_of(data, sizeof data), buf_slice(&sig), &unused) != VERDICT_VERIFIED)
 		ok = err_set(err, ERR_PEER, "the agent's signature for %s is wrong", path);
 	key_free(k);
 	buf_clear(&comment);

@@ -219,6 +219,33 @@ def test_a_provider_from_the_environment(soft, bindir, folder, servers):
     assert not is_in(done) and '/no/such.so' in done.stderr
 
 
+def test_a_host_key_in_a_token(soft, bindir, folder, servers):
+    """Only by way of an agent; alone it is left out and said."""
+    host = make(soft, folder, 'ed25519-sk', '-O', 'no-touch-required', name='host')
+    s = servers('ours', f'HostKey {host}')
+    assert 'signs for sshd only through an agent (HostKeyAgent)' in s.text()
+    key = make(soft, folder, 'ed25519-sk')
+    allow(s, key)
+    assert is_in(login(soft, bindir, 'ours', s, key))
+    s.stop()
+    library = folder / 'lib'
+    library.mkdir()
+    shutil.copy(soft['SSH_SK_PROVIDER'], library / 'soft.so')
+    agent = subprocess.Popen([bindir / 'ssh-agent', '-D', '-a', folder / 'sock', '-P', f'{library}/*'], env=soft, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (folder / 'sock').exists())
+        subprocess.run([bindir / 'ssh-add', '-q', '-S', library / 'soft.so', host], env={**soft, 'SSH_AUTH_SOCK': str(folder / 'sock')}, check=True)
+        s = servers('ours', f'HostKey {host}\nHostKeyAgent {folder}/sock')
+        allow(s, key)
+        s.known_hosts.write_text(f'[127.0.0.1]:{s.port} ' + pathlib.Path(f'{host}.pub').read_text())
+        for which in 'ours', 'theirs':
+            done = login(soft, bindir, which, s, key, '-o', 'HostKeyAlgorithms=sk-ssh-ed25519@openssh.com')
+            assert is_in(done), done.stderr
+    finally:
+        agent.terminate()
+        agent.wait(10)
+
+
 def test_the_helper_ends_with_its_ask(soft, bindir, folder, servers):
     """A token that nobody touches: ssh is killed, and so is the helper."""
     s, key = servers('ours'), make(soft, folder, 'ed25519-sk')
