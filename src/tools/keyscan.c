@@ -193,8 +193,8 @@ static void scan_net(struct scan *s, struct addr at, const struct addr *net, uns
 static void scan_text(struct scan *s, struct slice text)
 {
 	struct slice names = slice_word(&text), shown = slice_trim(text);
-	struct addr net, masked;
-	unsigned bits;
+	struct addr net = {0}, masked;
+	unsigned bits = 0;
 	if (names.n == 0)
 		return;
 	bool is_net = shown.n == 0 && memchr(names.p, '/', names.n) && addr_parse_net(names, &net, &bits);
