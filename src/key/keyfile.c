@@ -118,10 +118,9 @@ static void take_header(struct slice line, struct slice *text, struct buf *comme
 	buf_clear(&value);
 }
 
-static struct key *read_rfc4716(struct slice text, struct buf *comment, struct err *err)
+bool keyfile_from_rfc4716(struct slice text, struct buf *comment, struct buf *blob, struct err *err)
 {
-	struct buf base64 = BUF_INIT(KEYFILE_MAX), blob = BUF_INIT(KEYFILE_MAX);
-	struct key *k = NULL;
+	struct buf base64 = BUF_INIT(KEYFILE_MAX);
 	bool inside = false, ended = false;
 	while (text.n && !ended) {
 		struct slice line = slice_line(&text);
@@ -134,11 +133,15 @@ static struct key *read_rfc4716(struct slice text, struct buf *comment, struct e
 		else
 			put_bytes(&base64, line);
 	}
-	if (!ended || !get_base64(buf_slice(&base64), &blob))
-		err_set(err, ERR_FORMAT, "damaged or cut: not a whole SSH2 public key");
-	else
-		k = key_from_blob(buf_slice(&blob), err);
+	bool ok = ended && get_base64(buf_slice(&base64), blob);
 	buf_clear(&base64);
+	return ok || err_set(err, ERR_FORMAT, "damaged or cut: not a whole SSH2 public key");
+}
+
+static struct key *read_rfc4716(struct slice text, struct buf *comment, struct err *err)
+{
+	struct buf blob = BUF_INIT(KEYFILE_MAX);
+	struct key *k = keyfile_from_rfc4716(text, comment, &blob, err) ? key_from_blob(buf_slice(&blob), err) : NULL;
 	buf_clear(&blob);
 	return k;
 }
@@ -219,18 +222,23 @@ void keyfile_write_line(const struct key *k, struct slice comment, struct buf *o
 	buf_clear(&blob);
 }
 
-static void write_rfc4716(const struct key *k, struct slice comment, struct buf *out)
+void keyfile_to_rfc4716(struct slice blob, struct slice comment, struct buf *out)
 {
-	struct buf blob = BUF_INIT(KEYFILE_MAX);
-	key_blob(k, &blob);
 	put_str(out, "---- BEGIN SSH2 PUBLIC KEY ----\n");
 	if (comment.n) {
 		put_str(out, "Comment: \"");
 		put_bytes(out, slice_of(comment.p, comment.n < 60 ? comment.n : 60));   /* RFC 4716, 3.1: lines of at most 72 bytes */
 		put_str(out, "\"\n");
 	}
-	put_base64_lines(out, buf_slice(&blob), 70);
+	put_base64_lines(out, blob, 70);
 	put_str(out, "---- END SSH2 PUBLIC KEY ----\n");
+}
+
+static void write_rfc4716(const struct key *k, struct slice comment, struct buf *out)
+{
+	struct buf blob = BUF_INIT(KEYFILE_MAX);
+	key_blob(k, &blob);
+	keyfile_to_rfc4716(buf_slice(&blob), comment, out);
 	buf_clear(&blob);
 }
 

@@ -48,6 +48,9 @@ struct keyfile_style {
 bool keyfile_write(const struct key *, const struct keyfile_style *, struct buf *out, struct err *) MUST_CHECK;
 /* "type base64[ comment]\n" */
 void keyfile_write_line(const struct key *, struct slice comment, struct buf *out);
+/* The armour of RFC 4716 around any blob: certificates too. */
+void keyfile_to_rfc4716(struct slice blob, struct slice comment, struct buf *out);
+bool keyfile_from_rfc4716(struct slice text, struct buf *comment, struct buf *blob, struct err *) MUST_CHECK;
 /* RFC4716, PEM_PUBLIC, PKCS8_PUBLIC or LINE. */
 bool keyfile_write_public(const struct key *, enum keyfile_format, struct slice comment, struct buf *out, struct err *) MUST_CHECK;
 

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "client/certfile.h"
+#include "key/cert.h"
 #include "sys/files.h"
 #include "tools/sshfp.h"
 
@@ -34,24 +36,66 @@ static int print(const struct keygen *k, const struct key *key, enum keyfile_for
 	return ok ? KEYGEN_OK : keygen_fail(k, &err);
 }
 
+/* RFC 4716 takes the whole certificate; the other formats have room for its key only. */
+static int export_cert(struct keygen *k, const struct cert *cert, const char *who)
+{
+	struct buf out = BUF_INIT(2 * KEYFILE_MAX);
+	char *comment = mem_fmt("%u-bit %s-CERT, converted by %s from OpenSSH", key_bits(cert->key), key_word(cert->key), who);
+	enum keyfile_format format = keygen_public_format(k);
+	int status = KEYGEN_OK;
+	if (format == KEYFILE_RFC4716) {
+		keyfile_to_rfc4716(buf_slice(&cert->blob), slice_str(comment), &out);
+		fwrite(out.p, 1, out.len, stdout);
+	} else {
+		status = print(k, cert->key, format, comment);
+	}
+	mem_free(comment);
+	buf_clear(&out);
+	return status;
+}
+
 int keygen_export(struct keygen *k)
 {
 	struct err err = {0};
 	char *path = keygen_ask_file(k, "ed25519", "Enter file in which the key is");
 	char *who = keygen_user_at_host();
-	struct key *key = path ? keygen_load_public(path, NULL, &err) : NULL;
+	struct cert *cert = path ? certfile_read(path, &(struct err){0}) : NULL;
+	struct key *key = path && !cert ? keygen_load_public(path, NULL, &err) : NULL;
 	int status = path ? KEYGEN_FAILED : KEYGEN_NO;
-	if (key) {
+	if (cert) {
+		status = export_cert(k, cert, who);
+	} else if (key) {
 		char *comment = mem_fmt("%u-bit %s, converted by %s from OpenSSH", key_bits(key), key_word(key), who);
 		status = print(k, key, keygen_public_format(k), comment);
 		mem_free(comment);
 	} else if (path) {
 		keygen_fail(k, &err);
 	}
+	cert_free(cert);
 	key_free(key);
 	mem_free(path);
 	mem_free(who);
 	return status;
+}
+
+static bool import_cert(struct slice text)
+{
+	struct buf blob = BUF_INIT(KEYFILE_MAX), out = BUF_INIT(2 * KEYFILE_MAX);
+	struct cert *cert = NULL;
+	struct key *key = keyfile_from_rfc4716(text, NULL, &blob, NULL) ? key_from_any(buf_slice(&blob), &cert, NULL) : NULL;
+	bool is_cert = cert != NULL;
+	if (is_cert) {
+		struct reader r = reader_of(buf_slice(&blob));
+		put_bytes(&out, get_string(&r));
+		put_str(&out, " ");
+		put_base64(&out, buf_slice(&blob));
+		puts(buf_cstr(&out));
+	}
+	cert_free(cert);
+	key_free(key);
+	buf_clear(&blob);
+	buf_clear(&out);
+	return is_cert;
 }
 
 /* From every public format but our own line. */
@@ -64,6 +108,11 @@ int keygen_import(struct keygen *k)
 	int status = path ? KEYGEN_FAILED : KEYGEN_NO;
 	if (path && keygen_read(path, false, &text, &err)) {
 		enum keyfile_format f = keyfile_detect(buf_slice(&text));
+		if (f == KEYFILE_RFC4716 && import_cert(buf_slice(&text))) {
+			mem_free(path);
+			buf_clear(&text);
+			return KEYGEN_OK;
+		}
 		bool foreign = f == KEYFILE_RFC4716 || f == KEYFILE_PEM_PUBLIC || f == KEYFILE_PKCS8_PUBLIC;
 		key = foreign ? keyfile_read_public(buf_slice(&text), NULL, &err) : NULL;
 		if (!foreign)

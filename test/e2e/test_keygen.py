@@ -233,9 +233,9 @@ def test_host_keys(ours, tmp_path):
     folder = out.stderr.split(' failed')[0].split('"')[1].rsplit("/", 1)[0]
     os.makedirs(folder)
     out = run(ours, "-A", "-f", tmp_path)
-    assert out.stdout == "ssh-keygen: generating new host keys: RSA ECDSA ED25519 \n"
+    assert out.stdout == "ssh-keygen: generating new host keys: RSA ECDSA ED25519 MLDSA44-ED25519 \n"
     names = sorted(os.listdir(folder))
-    assert names == [f"ssh_host_{t}_key{s}" for t in ("ecdsa", "ed25519", "rsa") for s in ("", ".pub")]
+    assert names == [f"ssh_host_{t}_key{s}" for t in ("ecdsa", "ed25519", "mldsa44_ed25519", "rsa") for s in ("", ".pub")]
     before = {n: open(os.path.join(folder, n)).read() for n in names}
     os.unlink(os.path.join(folder, "ssh_host_rsa_key"))
     assert run(ours, "-A", "-f", tmp_path).stdout == "ssh-keygen: generating new host keys: RSA \n"
@@ -617,3 +617,20 @@ def test_sshfp_and_bubblebabble(ours, tmp_path, kind, bits):
     assert same(ours, "-B", "-f", path).stdout
     assert run(ours, "-r", "h", "-f", path, "-O", "hashalg=sha256").stdout.count("SSHFP") == 1
     run(ours, "-r", "h", "-f", path, "-O", "hashalg=md5", rc=255)
+
+
+@pytest.mark.parametrize("form", [None, "RFC4716", "PKCS8", "PEM"])
+def test_certificates_are_exported_and_imported(ours, tmp_path, form):
+    """As RFC 4716 whole; the other formats have room for the key alone."""
+    ca, key = make(THEIRS, tmp_path / "ca"), make(THEIRS, tmp_path / "k", "ecdsa", 256)
+    run(THEIRS, "-q", "-s", ca, "-I", "id", "-n", "x", f"{key}.pub")
+    words = ["-e", *(["-m", form] if form else []), "-f", tmp_path / "k-cert.pub"]
+    out = run(THEIRS, *words).stdout
+    assert run(ours, *words).stdout == out
+    (tmp_path / "out").write_text(out)
+    back = ["-i", "-m", "PKCS8" if form == "PEM" else form or "RFC4716", "-f", tmp_path / "out"]
+    assert run(ours, *back).stdout == run(THEIRS, *back).stdout
+    wanted = "k-cert.pub" if form in (None, "RFC4716") else "k.pub"
+    assert run(ours, *back).stdout.split()[:2] == (tmp_path / wanted).read_text().split()[:2]
+    (tmp_path / "cut").write_text(out[:len(out) // 2])
+    assert run(ours, "-i", "-m", form or "RFC4716", "-f", tmp_path / "cut", rc=255).stdout == ""
