@@ -201,6 +201,49 @@ static void without_strict_kex_the_client_refuses_a_prone_cipher_and_may_try_aga
 	pair_free(p);
 }
 
+/* Neither side hears of strict kex from the other. */
+static struct pair *both_loose(struct pair_setup *setup)
+{
+	struct pair *p = pair_new(setup);
+	for (int i = 0; i < 200; i++) {
+		int from = i % 2;
+		pair_events(p, from);
+		order_loosen(p->side[from].ssh);
+		pair_move(p, from);
+	}
+	return p;
+}
+
+static void without_strict_kex_a_prone_cipher_is_taken_where_nothing_else_is_allowed(void **state)
+{
+	(void)state;
+	static const char *const only[][2] = {{CHACHA, "hmac-sha2-256"}, {"aes128-cbc", "hmac-sha2-256-etm@openssh.com"}};
+	for (size_t i = 0; i < ARRAY_LEN(only); i++) {
+		struct pair_setup setup = {.ssh[0].software = "OpenSSH_8.0"};
+		for (int side = 0; side < 2; side++) {
+			setup.ssh[side].algs.cipher_cs = setup.ssh[side].algs.cipher_sc = only[i][0];
+			setup.ssh[side].algs.mac_cs = setup.ssh[side].algs.mac_sc = only[i][1];
+		}
+		struct pair *p = both_loose(&setup);
+		if (!p->side[0].authed || !p->side[1].authed)
+			fail_msg("%s: %s %s", only[i][0], p->side[0].over_text, p->side[1].over_text);
+		assert_false(p->side[0].ssh->kex.strict || p->side[1].ssh->kex.strict);
+		assert_string_equal(ssh_names(p->side[0].ssh)->cipher_cs, only[i][0]);
+		pair_free(p);
+	}
+}
+
+static void a_server_that_has_only_a_prone_cipher_is_told_apart(void **state)
+{
+	(void)state;
+	struct pair_setup setup = {.ssh[0].no_pipeline = true};
+	setup.ssh[1].algs.cipher_cs = setup.ssh[1].algs.cipher_sc = CHACHA;
+	struct pair *p = with_loose_peer(&setup, PAIR_CLIENT);
+	assert_true(p->side[0].over);
+	assert_non_null(strstr(p->side[0].over_text, "To use it nevertheless: -c " CHACHA));
+	pair_free(p);
+}
+
 static void prone_choices(void **state)
 {
 	(void)state;
@@ -463,6 +506,8 @@ int main(void)
 		cmocka_unit_test(without_strict_kex_the_server_offers_no_prone_cipher),
 		cmocka_unit_test(without_strict_kex_the_client_refuses_a_prone_cipher_and_may_try_again),
 		cmocka_unit_test(prone_choices),
+		cmocka_unit_test(without_strict_kex_a_prone_cipher_is_taken_where_nothing_else_is_allowed),
+		cmocka_unit_test(a_server_that_has_only_a_prone_cipher_is_told_apart),
 		cmocka_unit_test(a_client_with_the_padding_bug_gets_another_method),
 		cmocka_unit_test(a_server_that_would_get_stuck_gets_the_login_later),
 		cmocka_unit_test(strict_kex_wants_kexinit_first),

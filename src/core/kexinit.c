@@ -9,12 +9,13 @@
 #include "core/handlers.h"
 #include "core/packet.h"
 
+#define CHACHA "chacha20-poly1305@openssh.com"
 #define STRICT_C "kex-strict-c-v00@openssh.com"
 #define STRICT_S "kex-strict-s-v00@openssh.com"
 
 static bool is_chacha(const char *cipher)
 {
-	return strcmp(cipher, "chacha20-poly1305@openssh.com") == 0;
+	return strcmp(cipher, CHACHA) == 0;
 }
 
 static bool is_cbc(const char *cipher)
@@ -71,7 +72,8 @@ static struct slice offer(const struct ssh *ssh, enum list_kind kind, const char
 }
 
 /* Without strict kex at the peer, chacha20-poly1305 and CBC with encrypt-then-MAC let an attacker drop
- * messages at the start unnoticed (CVE-2023-48795). GCM and CTR are safe and every such peer has one. */
+ * messages at the start unnoticed (CVE-2023-48795). GCM and CTR are safe and nearly every such peer has one
+ * (tinysshd before 2024 has not): who must, allows nothing else by name, and gets it. */
 static struct slice without_prone(struct buf *b, bool (*prone)(const char *))
 {
 	struct buf left = BUF_INIT(16 * 1024);
@@ -218,7 +220,10 @@ static void no_match(struct ssh *ssh, const struct kex_miss *m)
 	struct buf offer_text = BUF_INIT(4096);
 	put_text(&offer_text, m->their_offer, 1024, 0);
 	ssh->kex.no_common = true;
-	if (ssh->role == SSH_SERVER)
+	if (ssh->role == SSH_CLIENT && !ssh->kex.strict && strcmp(m->what, "cipher") == 0 && names_has_str(m->their_offer, CHACHA))
+		ssh_die(ssh, REASON_KEX_FAILED, "no matching cipher found. Their offer: %s. Without strict key exchange, which the server lacks, "
+			CHACHA " is not safe (CVE-2023-48795). To use it nevertheless: -c " CHACHA, buf_cstr(&offer_text));
+	else if (ssh->role == SSH_SERVER)
 		ssh_die(ssh, REASON_KEX_FAILED, "no matching %s found. Their offer: %s", m->what, buf_cstr(&offer_text));
 	else
 		ssh_die(ssh, REASON_KEX_FAILED, "no matching %s found. Their offer: %s. To allow one of these: -o %s=+NAME",
@@ -254,6 +259,22 @@ static bool take_markers(struct ssh *ssh, const struct msg_kexinit *theirs)
 	return true;
 }
 
+/* Our own offer has nothing that would be safe with this peer: that is what the configuration wants. */
+static bool has_no_choice(const struct msg_kexinit *ours, int way)
+{
+	struct slice ciphers = way == CLIENT_TO_SERVER ? ours->cipher_cs : ours->cipher_sc, cipher, mac;
+	while (names_next(&ciphers, &cipher)) {
+		const struct box_alg *box = box_find(cipher);
+		struct slice macs = way == CLIENT_TO_SERVER ? ours->mac_cs : ours->mac_sc;
+		if (box && box->tag_len && !kex_is_prone(box, NULL))
+			return false;
+		while (box && !box->tag_len && names_next(&macs, &mac))
+			if (mac_find(mac) && !kex_is_prone(box, mac_find(mac)))
+				return false;
+	}
+	return true;
+}
+
 static bool agree(struct ssh *ssh, const struct msg_kexinit *client, const struct msg_kexinit *server)
 {
 	struct kex *k = &ssh->kex;
@@ -264,7 +285,7 @@ static bool agree(struct ssh *ssh, const struct msg_kexinit *client, const struc
 		return false;
 	}
 	for (int way = 0; way < DIRECTIONS && !k->strict; way++)
-		if (kex_is_prone(a->cipher[way], a->mac[way])) {
+		if (kex_is_prone(a->cipher[way], a->mac[way]) && !has_no_choice(ssh->role == SSH_CLIENT ? client : server, way)) {
 			ssh_die(ssh, REASON_KEX_FAILED, "%s is not safe with a peer that lacks strict key exchange (CVE-2023-48795); "
 				"allow an aes-gcm or aes-ctr cipher, or update the peer", a->cipher[way]->name);
 			return false;
