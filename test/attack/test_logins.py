@@ -376,7 +376,9 @@ def test_a_bad_start(sshd, closed):
     r = server.ssh('echo "$IFS$ENV$SSH_AUTH_SOCK-$TERM"; umask; grep SigIgn /proc/self/status; grep SigBlk /proc/self/status; ls /proc/self/fd | wc -l; exit 7')
     lines = r.stdout.splitlines()
     assert r.returncode == 7, server.text()
-    assert lines[-3].split() == ['SigIgn:', '0000000000000000'] and lines[-2].split() == ['SigBlk:', '0000000000000000'], lines
+    # The C library's posix_spawn, by which make starts us, leaves its own two signals (32 and 33) ignored.
+    ignored, blocked = (int(line.split()[1], 16) for line in lines[-3:-1])
+    assert lines[-3].startswith('SigIgn:') and ignored & ~0x180000000 == 0 and blocked == 0, lines
     assert lines[-4] in ('0022', '022') and int(lines[-1]) <= 4 and lines[:-4] in ([' \t', '-'], [' \t', '-dumb']), lines
     whole(server)
     process.send_signal(signal.SIGTERM)

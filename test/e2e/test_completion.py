@@ -118,7 +118,7 @@ LINES = [
     ("ssh -F special.conf only", "ssh -F special.conf only-here "),
     ("ssh -i id_f", "ssh -i id_file.pub "),
     ("ssh -p 22 -l roo", "ssh -p 22 -l root "),
-    ("ssh-keygen -t ed2551", "ssh-keygen -t ed25519 "),
+    ("ssh-keygen -t mld", "ssh-keygen -t mldsa44-ed25519 "),
     ("ssh-keygen -Y check", "ssh-keygen -Y check-novalidate "),
     ("ssh-keygen -lf id_f", "ssh-keygen -lf id_file.pub "),
     ("ssh-keygen -R port", "ssh-keygen -R ported.example.org "),
