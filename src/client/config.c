@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "client/canon.h"
 #include "conf/ssh_load.h"
 #include "conf/token.h"
 #include "conf/types.h"
@@ -309,6 +310,24 @@ static size_t local_addresses(struct addr *out, size_t most)
 	return n;
 }
 
+/* With the host's full name, where that is wanted, or since Match final asks for it. */
+static bool read_again(struct client *c, struct ssh_load *l, const struct ssh_options *o, struct err *e)
+{
+	bool canonical = ssh_load_conf(l)->canonicalize_hostname != CONF_CANON_NO, ok = true;
+	if (!canonical && !ssh_load_wants_final(l))
+		return true;
+	char *host = ssh_load_host(l);
+	if (canonical)
+		ok = canon_host(ssh_load_conf(l), &host, e);
+	if (ok) {
+		log_debug("re-parsing configuration");
+		ssh_load_second(l, host, true);
+		ok = load_files(c, l, o, e);
+	}
+	mem_free(host);
+	return ok;
+}
+
 bool config_load(struct client *c, const struct ssh_options *o, struct err *e)
 {
 	static const char *const sessions[] = {"none", "subsystem", "shell"};
@@ -322,10 +341,7 @@ bool config_load(struct client *c, const struct ssh_options *o, struct err *e)
 				ctx.session_type = sessions[k];
 	struct ssh_load *l = ssh_load_new(&ctx, NULL);
 	bool ok = set_options(l, o, e) && run_load(c, l, e) && load_files(c, l, o, e);
-	if (ok && ssh_load_wants_final(l)) {
-		ssh_load_second(l, o->host, false);
-		ok = load_files(c, l, o, e);
-	}
+	ok = ok && read_again(c, l, o, e);
 	if (ok)
 		ssh_load_finish(l, &c->conf);
 	ssh_load_free(l);

@@ -1,6 +1,7 @@
 """A small name server for tests: answers every question by a file. Usage: dns_server.py FILE (JSON), on 127.0.0.1:53 over UDP.
 
-FILE holds {"ad": bool, "rcode": int, "records": {"TYPE name": ["hex of rdata", ...]}, "raw": "hex appended", "cut": bytes to cut off}.
+FILE holds {"ad": bool, "rcode": int, "records": {"TYPE name": ["hex of rdata", ...]}, "raw": "hex appended",
+"cut": bytes to cut off, "aliases": {name: [hex of the target's name, its address]}}.
 """
 import json, socket, struct, sys
 
@@ -23,6 +24,12 @@ def answer(question, spec):
     out = question[:2] + struct.pack('>5H', flags, 1, spec.get('count', len(found)), 0, 0) + question[12:end + 4]
     for data in map(bytes.fromhex, found):
         out += b'\xc0\x0c' + struct.pack('>HHIH', kind, 1, 60, len(data)) + data
+    if name in spec.get('aliases', {}) and kind == 1:        # CNAME, then the address of what it means
+        to, address = spec['aliases'][name]
+        target = bytes.fromhex(to)
+        out = out[:6] + struct.pack('>H', 2) + out[8:]
+        out += b'\xc0\x0c' + struct.pack('>HHIH', 5, 1, 60, len(target)) + target
+        out += target + struct.pack('>HHIH', 1, 1, 60, 4) + socket.inet_aton(address)
     out += bytes.fromhex(spec.get('raw', ''))
     return out[:len(out) - spec.get('cut', 0)]
 
