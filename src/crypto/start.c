@@ -18,14 +18,6 @@ const char *crypto_version(void)
 	return OpenSSL_version(OPENSSL_VERSION);
 }
 
-void crypto_lock_keys(void)
-{
-	enum { HEAP = 256 << 10, LEAST = 16 };
-	crypto_ready();
-	if (!CRYPTO_secure_malloc_initialized())
-		CRYPTO_secure_malloc_init(HEAP, LEAST); /* without it the ordinary heap, wiped all the same */
-}
-
 void crypto_start(void)
 {
 	uint8_t seed[16];

@@ -24,6 +24,11 @@ def sign_message(path, data=b"data"):
     return len(body).to_bytes(4, "big") + body
 
 
+def heap_is_locked(program):
+    """Not in sanitizer builds."""
+    return b"__asan_" not in pathlib.Path(program).read_bytes()
+
+
 def alive(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -195,11 +200,11 @@ def test_home_sockets_are_named_swept_and_kept(bindir, tmp_path, monkeypatch):
                 p.unlink(missing_ok=True)
 
 
-def test_memory_is_locked_not_dumped_and_not_traced(asked, tmp_path):
+def test_memory_is_locked_not_dumped_and_not_traced(asked, bindir, tmp_path):
     asked.add(key(tmp_path))
     status = pathlib.Path(f"/proc/{asked.process.pid}/status").read_text()
     locked = int(status.split("VmLck:")[1].split()[0])
-    assert locked >= 16 + 256, "the pages of the key that encrypts keys are locked, and the heap for keys at work"
+    assert locked >= 16 + 256 * heap_is_locked(bindir / "ssh-agent"), "the pages of the key that encrypts keys are locked, and the heap for keys at work"
     limits = pathlib.Path(f"/proc/{asked.process.pid}/limits").read_text()
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size")).split()
     assert core[4:6] == ["0", "0"]
@@ -253,6 +258,8 @@ def test_answers_to_shells(bindir, tmp_path):
 @pytest.mark.parametrize("program", ["ssh-add", "ssh-keygen", "ssh"])
 def test_who_opens_a_key_does_it_in_locked_memory(bindir, asked, tmp_path, program, sshd):
     """Seen while the passphrase is asked for."""
+    if not heap_is_locked(bindir / program):
+        pytest.skip("a sanitizer build")
     path = key(tmp_path, passphrase="x")
     config = []
     if program == "ssh":
