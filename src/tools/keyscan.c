@@ -27,7 +27,7 @@ static const struct tool_option options[] = {
 	{'p', "port", false, "port of the servers"},
 	{'q', NULL, false, "do not print the version lines of the servers"},
 	{'T', "timeout", false, "how long a server may be silent (5 seconds)"},
-	{'t', "types", false, "types of keys, a comma list: rsa, ecdsa, ed25519, ecdsa-sk, ed25519-sk"},
+	{'t', "types", false, "types of keys, a comma list: rsa, ecdsa, ed25519, ecdsa-sk, ed25519-sk, mldsa44-ed25519"},
 	{'v', NULL, false, "say more; up to three times"},
 };
 

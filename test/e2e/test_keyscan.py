@@ -224,6 +224,13 @@ def test_dropbear(ours, folder):
         process.wait(10)
 
 
+def test_a_hybrid_key(sshd, ours, bindir, folder):
+    subprocess.run([bindir / "ssh-keygen", "-q", "-t", "mldsa44-ed25519", "-N", "", "-f", folder / "hybrid"], check=True)
+    s = sshd(f"HostKey {folder}/hybrid\nHostKeyAlgorithms +{(folder / 'hybrid.pub').read_text().split()[0]}")
+    rc, out, _ = scan(ours, s.port, "-q", "-t", "mldsa44-ed25519", "127.0.0.1")
+    assert rc == 0 and [line.split()[1:] for line in out] == [(folder / "hybrid.pub").read_text().split()[:2]]
+
+
 def test_wrong_use(ours):
     for args in [], ["-p", "x", "h"], ["-p", "0", "h"], ["-T", "0", "h"], ["-T", "x", "h"], ["-z"]:
         done = subprocess.run([ours, *args], capture_output=True, text=True)
