@@ -102,7 +102,10 @@ class Users:
 
     def remove(self):
         for kind in self.KINDS[1:]:
-            subprocess.run(['userdel', self.names[kind]], stderr=subprocess.DEVNULL)
+            for _ in range(50):  # somebody else may hold the lock of /etc/passwd, or a session of the user may be ending
+                if subprocess.run(['userdel', self.names[kind]], stderr=subprocess.DEVNULL).returncode in (0, 6):
+                    break
+                time.sleep(0.1)
 
 
 def server_of(folder, sshd, users, pam):
