@@ -16,20 +16,25 @@
 enum outcome { REFUSED, ACCEPTED, UNKNOWN };
 
 /* A list that the user gave in full keeps its order; so does one whose first choice is known already. Else what known_hosts can
- * vouch for comes first: the types that stand there, and certificates where a CA does. */
+ * vouch for comes first: the types that stand there, and certificates where a CA does. Where a type stands there and no CA, certificates
+ * come last: nobody can judge them, and with one in front the message that we send ahead (RFC 4253, 7) is thrown away by a host
+ * that has none, which costs a round trip. */
 static void sort_algorithms(struct client *c, struct slice types, bool has_ca, struct buf *names)
 {
+	enum { VOUCHED, OTHERS, UNJUDGED, RANKS };
 	struct slice all = slice_str(c->conf.host_key_algorithms), list = all, name;
-	bool fixed = SSH_GIVEN(&c->conf, host_key_algorithms) && !slice_has_prefix(all, algs_sig), best = true;
-	for (int first = 1; first >= 0; first--) {
+	bool given = SSH_GIVEN(&c->conf, host_key_algorithms) && !slice_has_prefix(all, algs_sig);
+	bool unjudged = !given && !has_ca && types.n, fixed = given, best = true;
+	for (int rank = VOUCHED; rank < RANKS; rank++) {
 		for (list = all; names_next(&list, &name);) {
 			const struct key_alg *alg = key_alg_find(name);
 			if (alg == NULL)
 				continue;
-			bool typed = names_has_str(types, key_alg_plain(alg)->type);
-			fixed = fixed || (best && typed);
-			best = false;
-			if ((fixed || typed || (has_ca && alg->plain)) == (first == 1))
+			bool typed = names_has_str(types, key_alg_plain(alg)->type), last = unjudged && alg->plain;
+			fixed = fixed || (best && typed && !last);
+			best = best && last;
+			int mine = last ? UNJUDGED : fixed || typed || (has_ca && alg->plain) ? VOUCHED : OTHERS;
+			if (mine == rank)
 				names_add_slice(names, name);
 		}
 	}
