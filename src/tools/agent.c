@@ -237,6 +237,8 @@ static int start_behind(const struct options *o, struct agent_service *s, char *
 	}
 	if (command == NULL) {
 		print_where(o, s->socket.path, pid, true);
+		mem_free(s->socket.path);               /* the socket itself is the agent's */
+		mem_free(s->socket.dir);
 		return 0;
 	}
 	snprintf(pid_text, sizeof pid_text, "%ld", (long)pid);
