@@ -1,9 +1,11 @@
 #include "client/sk.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -33,6 +35,18 @@ static bool start_helper(struct sk_call *c, int theirs, struct err *err)
 	return c->pid > 0;
 }
 
+/* Without SIGPIPE: a helper that ended early is an error like any other. */
+static bool send_all(int fd, struct slice s, struct err *err)
+{
+	while (s.n) {
+		ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
+		if (n < 0 && errno != EINTR)
+			return err_errno(err, "ssh-sk-helper takes no ask");
+		s = slice_from(s, n > 0 ? (size_t)n : 0);
+	}
+	return true;
+}
+
 static bool begin(struct sk_call *c, uint8_t number, const void *ask, struct err *err)
 {
 	struct buf body = BUF_INIT_SECRET(SK_FRAME_MAX), frame = BUF_INIT_SECRET(SK_FRAME_MAX + HEAD);
@@ -46,7 +60,7 @@ static bool begin(struct sk_call *c, uint8_t number, const void *ask, struct err
 		ok = start_helper(c, pair[1], err);
 		close(pair[1]);
 	}
-	ok = ok && fd_write_all(c->fd, buf_slice(&frame), -1, err);
+	ok = ok && send_all(c->fd, buf_slice(&frame), err);
 	buf_clear(&body);
 	buf_clear(&frame);
 	if (!ok) {

@@ -1,4 +1,5 @@
 """Security keys: ours and Debian's programs with one software token, which both load as a library of OpenSSH's interface."""
+import itertools
 import os
 import pathlib
 import struct
@@ -166,10 +167,10 @@ def test_the_helper_takes_nothing_for_granted(soft, bindir):
 def test_a_helper_that_says_nonsense(soft, bindir, tmp_path):
     key = tmp_path / 'key'
     run(soft, bindir / 'ssh-keygen', '-q', '-t', 'ed25519-sk', '-N', '', '-f', key)
-    for says in (b'', b'\0\0\0\1', string(b'\x42'), string(b'\x41' + b'\0' * 20), string(b'\x40' + b'\0\0\0\1'), b'x' * 3000, string(b'\x42' + b'\0' * 40) + b'more'):
+    for listens, says in itertools.product(('cat >/dev/null & ', '', 'exec <&-; '), (b'', b'\0\0\0\1', string(b'\x42'), string(b'\x41' + b'\0' * 20), string(b'\x40' + b'\0\0\0\1'), b'x' * 3000, string(b'\x42' + b'\0' * 40) + b'more')):
         (tmp_path / 'says').write_bytes(says)
         helper = tmp_path / 'helper'
-        helper.write_text(f'#!/bin/sh\ncat {tmp_path}/says\n')
+        helper.write_text(f'#!/bin/sh\n{listens}cat {tmp_path}/says\n')
         helper.chmod(0o700)
         done = run({**soft, 'SSH_SK_HELPER': str(helper)}, bindir / 'ssh-keygen', '-Y', 'sign', '-n', 'file', '-f', key, stdin='x', rc=255)
         assert 'security key' in done.stderr and done.stdout == ''
