@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct reader r = reader_of(slice_of(p, n));
 	struct agent *a = agent_new(0);
 	struct agent_conn c = {0};
+	agent_set_lock_rounds(a, 1);
 	struct buf reply = BUF_INIT(AGENT_MESSAGE_MAX), prompt = BUF_INIT(4096);
 	for (uint64_t now = 1; reader_left(&r) && now < 32; now++) {
 		struct slice m = get_string(&r);

@@ -14,7 +14,13 @@ struct agent *agent_new(uint32_t lifetime)
 	struct agent *a = mem_new(sizeof *a);
 	a->shield = shield_new();
 	a->lifetime = lifetime;
+	a->lock_rounds = LOCK_ROUNDS;
 	return a;
+}
+
+void agent_set_lock_rounds(struct agent *a, unsigned rounds)
+{
+	a->lock_rounds = rounds;
 }
 
 static void entry_clear(struct entry *e)
@@ -373,7 +379,7 @@ static bool lock(struct request *q, bool lock_it)
 		return err_set(q->t->why, ERR_DENIED, lock_it ? "locked already, or an empty passphrase" : "not locked");
 	if (lock_it)
 		random_bytes(a->salt, sizeof a->salt);
-	bool ok = bcrypt_pbkdf(m.value, slice_of(a->salt, LOCK_SALT), LOCK_ROUNDS, hash, sizeof hash);
+	bool ok = bcrypt_pbkdf(m.value, slice_of(a->salt, LOCK_SALT), a->lock_rounds, hash, sizeof hash);
 	if (ok && lock_it) {
 		for (size_t i = 0; i < LOCK_HASH; i++)
 			a->hash[i] = hash[i];

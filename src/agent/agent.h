@@ -54,6 +54,7 @@ struct agent_done {
 
 struct agent *agent_new(uint32_t lifetime);                /* of keys that bring none, in seconds; 0: for ever */
 void agent_free(struct agent *);
+void agent_set_lock_rounds(struct agent *, unsigned rounds);   /* of bcrypt_pbkdf behind lock and unlock; for fuzzers, which want it cheap */
 /* reply: max AGENT_MESSAGE_MAX. */
 enum agent_outcome agent_handle(struct agent *, struct agent_conn *, struct slice message, const struct agent_turn *, struct buf *reply);
 void agent_conn_clear(struct agent_conn *);

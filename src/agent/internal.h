@@ -24,6 +24,7 @@ struct agent {
 	size_t n;
 	uint32_t lifetime;
 	bool locked;
+	unsigned lock_rounds;
 	unsigned wrong;                                     /* passphrases to unlock, in a row */
 	uint8_t salt[LOCK_SALT], hash[LOCK_HASH];
 };

@@ -30,5 +30,8 @@ void secret_free(void *p, size_t n);
 /* Grows list by one: LIST_PUSH(ptr, count, value). */
 #define LIST_PUSH(list, count, value) \
 	((list) = mem_resize((list), ((count) + 1) * sizeof(*(list))), (list)[(count)++] = (value))
+/* The same for long lists: room, at first 0, is how many fit; it doubles. */
+#define LIST_PUSH_ROOM(list, count, room, value) \
+	((list) = (count) < (room) ? (list) : mem_resize((list), ((room) = (room) ? 2 * (room) : 8) * sizeof(*(list))), (list)[(count)++] = (value))
 
 #endif

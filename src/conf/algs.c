@@ -36,7 +36,7 @@ const char algs_cipher[] = CIPHER_DEFAULT;
 const char algs_mac[] = MAC_DEFAULT;
 const char algs_ca[] = CA_DEFAULT;
 const char algs_compression[] = "none,zlib@openssh.com";
-const char algs_compression_first[] = "zlib@openssh.com,none";
+const char algs_compression_first[] = "zlib@openssh.com,zlib,none";
 
 static const char *const known[CONF_ALGS_COUNT] = {
 	[CONF_ALGS_KEX] = KEX_MODERN

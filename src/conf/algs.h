@@ -10,7 +10,7 @@
 
 extern const char algs_kex_client[], algs_kex_server[], algs_sig[], algs_cipher[], algs_mac[], algs_ca[];
 extern const char algs_compression[];                       /* "none,zlib@openssh.com": the server's, and the client's without -C */
-extern const char algs_compression_first[];                 /* "zlib@openssh.com,none": the client's with Compression yes */
+extern const char algs_compression_first[];                 /* "zlib@openssh.com,zlib,none": the client's with Compression yes */
 /* All names of a kind, the default ones included. */
 const char *algs_known(enum conf_algs);
 /* Names of list that stand in supported too, in the order of list; owned. */

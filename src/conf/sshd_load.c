@@ -22,7 +22,7 @@ struct sshd_file {
 	struct block *blocks;
 	struct directive *directives;
 	struct conf_list origins;                           /* names of files; the first is "command-line" */
-	size_t blocks_n, directives_n;
+	size_t blocks_n, blocks_room, directives_n, directives_room;
 	size_t current, base;                               /* block of the next line; parent of the next Match block */
 	struct buf text, name;
 	struct conf_list queued;
@@ -38,7 +38,7 @@ struct sshd_file *sshd_file_new(const struct conf_known *known)
 	f->text = BUF_INIT(2 * CONF_LINE_MAX);
 	f->name = BUF_INIT(CONF_LINE_MAX);
 	conf_list_add(&f->origins, "command-line");
-	LIST_PUSH(f->blocks, f->blocks_n, (struct block){0});
+	LIST_PUSH_ROOM(f->blocks, f->blocks_n, f->blocks_room, (struct block){0});
 	reader_init(&f->reader, &sshd_table);
 	return f;
 }
@@ -87,7 +87,7 @@ static bool keep(struct sshd_file *f, const struct conf_line *line, size_t block
 	if (f->directives_n == DIRECTIVES_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d lines of configuration", DIRECTIVES_MAX);
 	struct directive d = {line->key, slice_dup(line->raw), block, origin(f, file), number};
-	LIST_PUSH(f->directives, f->directives_n, d);
+	LIST_PUSH_ROOM(f->directives, f->directives_n, f->directives_room, d);
 	return true;
 }
 
@@ -190,7 +190,7 @@ static bool match_line(struct sshd_file *f, const struct conf_line *line, const 
 	b.raw = slice_dup(line->raw);
 	b.words.raw = slice_str(b.raw);
 	f->current = f->blocks_n;
-	LIST_PUSH(f->blocks, f->blocks_n, b);
+	LIST_PUSH_ROOM(f->blocks, f->blocks_n, f->blocks_room, b);
 	return true;
 }
 

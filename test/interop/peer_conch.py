@@ -168,7 +168,7 @@ class Conch(Peer):
     names = {'kex': plain(BASE.supportedKeyExchanges), 'sig': plain(BASE.supportedPublicKeys), 'cipher': plain(BASE.supportedCiphers),
              'mac': plain(BASE.supportedMACs)}
     client_can = frozenset('password kbdint stderr pty env sessions rekey window'.split())
-    server_can = frozenset('password pty env busy'.split())
+    server_can = frozenset('password pty env zlib busy'.split())
     size = 16 << 20
     limits = {} if os.path.exists(MODULI) else {
         ('server', f'diffie-hellman-group-exchange-{h}'): f'its server needs {MODULI}' for h in ('sha256', 'sha1')}
