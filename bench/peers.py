@@ -95,8 +95,10 @@ class Login:
             shutil.chown(home, self.name)
 
     def remove(self):
-        if self.made:
-            subprocess.run(['userdel', self.name], check=False, stderr=subprocess.DEVNULL)
+        for _ in range(50 if self.made else 0):  # somebody else may hold the lock of /etc/passwd, or a session may be ending
+            if subprocess.run(['userdel', self.name], check=False, stderr=subprocess.DEVNULL).returncode in (0, 6):
+                break
+            time.sleep(0.1)
 
 
 class Peer:
