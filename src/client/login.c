@@ -204,7 +204,7 @@ static void on_sign(struct login *a, const struct ask_sign *ask, struct answer_s
 	else
 		out->ok = id && alg && identity_sign(a->c, &a->ids, id, alg, ask->data, &a->sig, &e);
 	out->signature = buf_slice(&a->sig);
-	a->signer = out->ok ? identity_signer(&a->ids, id) : NULL;
+	a->signer = out->ok && !a->by_host ? identity_signer(&a->ids, id) : NULL;
 	if (!out->ok)
 		log_error("sign with %s: %s", a->by_host ? "the host's key" : id && id->path ? id->path : "agent key", e.text[0] ? e.text : "no such key");
 }
