@@ -24,27 +24,39 @@ static void bind_agent(struct client *c, struct agentio *agent)
 		log_debug("the agent does not bind its socket to the session: %s", e.text);
 }
 
-static void open_agent(struct client *c, struct identities *l)
+/* IdentityAgent; owned. NULL: none. */
+static char *agent_path(struct client *c)
 {
 	const char *from = c->conf.identity_agent;
 	struct err e;
-	char *path = NULL;
 	if (from == NULL || strcmp(from, "SSH_AUTH_SOCK") == 0)
-		path = mem_str(getenv("SSH_AUTH_SOCK"));
-	else if (strcmp(from, "none") == 0)
-		return;
-	else if (from[0] == '$' && from[1] != '{')
-		path = mem_str(getenv(from + 1));
-	else if ((path = config_path(c, "IdentityAgent", from, &e)) == NULL)
+		return mem_str(getenv("SSH_AUTH_SOCK"));
+	if (strcmp(from, "none") == 0)
+		return NULL;
+	if (from[0] == '$' && from[1] != '{')
+		return mem_str(getenv(from + 1));
+	char *path = config_path(c, "IdentityAgent", from, &e);
+	if (path == NULL)
 		log_error("IdentityAgent: %s", e.text);
-	if (path && path[0]) {
-		l->has_agent = agentio_open(&l->agent, path, &e);
-		if (l->has_agent)
-			bind_agent(c, &l->agent);
-		else
-			log_debug("no agent: %s", e.text);
-	}
+	return path;
+}
+
+bool identity_agent(struct client *c, struct agentio *agent)
+{
+	char *path = agent_path(c);
+	struct err e;
+	bool open = path && path[0] && agentio_open(agent, path, &e);
+	if (path && path[0] && !open)
+		log_debug("no agent: %s", e.text);
 	mem_free(path);
+	return open;
+}
+
+static void open_agent(struct client *c, struct identities *l)
+{
+	l->has_agent = identity_agent(c, &l->agent);
+	if (l->has_agent)
+		bind_agent(c, &l->agent);
 }
 
 static struct identity *add(struct identities *l)

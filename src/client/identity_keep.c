@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "client/readpass.h"
+#include "client/sk.h"
 
 static bool user_agrees(const struct identity *id, const char *comment)
 {
@@ -25,17 +26,27 @@ void identity_keep(struct client *c, struct identities *l, const struct identity
 	struct agent_limits limits = {.lifetime = how->seconds, .confirm = how->mode == CONF_CONFIRM};
 	struct buf message = BUF_INIT_SECRET(AGENT_MESSAGE_MAX);
 	struct err e = {0};
-	if (how->mode == CONF_NO || !l->has_agent || id->in_agent || id->private == NULL || id->path == NULL || key_kind(id->private)->sk)
+	if (how->mode == CONF_NO || !l->has_agent || id->in_agent || id->private == NULL || id->path == NULL)
 		return;
+	if (key_kind(id->private)->sk) {
+		limits.sk_provider = sk_provider_of(c->conf.security_key_provider);
+		if (limits.sk_provider == NULL)
+			return;
+	}
 	const char *comment = id->comment ? id->comment : id->path;
 	if (how->mode == CONF_ASK && !user_agrees(id, comment)) {
 		log_debug("the user wants %s not in the agent", id->path);
 		return;
 	}
 	agent_put_add(id->private, slice_of(NULL, 0), slice_str(comment), &limits, &message);
-	if (!message.bad && agentio_do(&l->agent, buf_slice(&message), &e))
+	/* A socket that is bound to a session counts as one that others may use: an agent takes no libraries from there. */
+	struct agentio agent;
+	bool open = identity_agent(c, &agent);
+	if (open && !message.bad && agentio_do(&agent, buf_slice(&message), &e))
 		log_debug("identity added to agent: %s", id->path);
 	else
 		log_debug("could not add identity to agent: %s (%s)", id->path, e.text);
+	if (open)
+		agentio_close(&agent);
 	buf_clear(&message);
 }

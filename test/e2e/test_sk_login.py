@@ -202,6 +202,22 @@ def test_a_key_in_our_agent(soft, bindir, folder, servers, which, server):
     assert is_in(done), done.stderr
 
 
+@both
+def test_a_used_key_goes_into_our_agent(soft, bindir, folder, servers, which):
+    s, key = servers('ours'), make(soft, folder, 'ed25519-sk')
+    allow(s, key)
+    library = folder / 'lib'
+    library.mkdir()
+    shutil.copy(soft['SSH_SK_PROVIDER'], library / 'soft.so')
+    ssh = (f'{bindir / "ssh" if which == "ours" else THEIRS / "ssh"} -F /dev/null -o UserKnownHostsFile={s.known_hosts} -o GlobalKnownHostsFile=/dev/null -o BatchMode=yes '
+           f'-o AddKeysToAgent=yes -o SecurityKeyProvider={library}/soft.so -p {s.port} {ME}@127.0.0.1')
+    done = subprocess.run([bindir / 'ssh-agent', '-P', f'{library}/*', 'sh', '-c', f'{ssh} -i {key} true && rm {key} && {bindir}/ssh-add -l && {ssh} echo in'],
+                          capture_output=True, text=True, timeout=60, env=soft, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    listed, said = done.stdout.splitlines()
+    assert listed.endswith('(ED25519-SK)') and said == 'in', done.stderr
+
+
 def test_batch_mode_asks_for_no_pin(soft, bindir, folder, servers):
     s, key = servers('ours'), make(soft, folder, 'ed25519-sk', '-O', 'verify-required', '-O', 'resident')
     allow(s, key)
