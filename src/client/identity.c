@@ -19,6 +19,8 @@ static void bind_agent(struct client *c, struct agentio *agent)
 {
 	struct slice host_key, signature;
 	struct err e;
+	if (c->ssh == NULL)
+		return;
 	ssh_session_proof(c->ssh, &host_key, &signature);
 	if (signature.n && !agentio_bind(agent, host_key, ssh_session_id(c->ssh), signature, false, &e))
 		log_debug("the agent does not bind its socket to the session: %s", e.text);
@@ -455,4 +457,19 @@ bool identity_sign(struct client *c, struct identities *l, struct identity *id, 
 	struct sk_user user = {sk_provider_of(c->conf.security_key_provider), signer->path, c->conf.fingerprint_hash == CONF_HASH_MD5 ? &hash_md5 : &hash_sha256,
 		c->conf.batch_mode};
 	return sk_sign(signer->private, alg, &user, data, sig, e);
+}
+
+void identities_show(struct client *c, struct buf *out)
+{
+	struct identities l;
+	struct buf line = BUF_INIT(KEYFILE_MAX);
+	identities_load(c, &l);
+	for (size_t i = 0; i < l.n; i++) {
+		buf_reset(&line);
+		identity_put(&l.at[i], &line);
+		put_text(out, buf_slice(&line), KEYFILE_MAX, 0);
+		put_str(out, "\n");
+	}
+	identities_clear(&l);
+	buf_clear(&line);
 }

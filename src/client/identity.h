@@ -37,6 +37,7 @@ const struct key_alg *identity_alg(struct client *, const struct identity *);
 /* Signs with agent or file; asks for a passphrase where one is needed. */
 bool identity_sign(struct client *, struct identities *, struct identity *, const struct key_alg *, struct slice data, struct buf *sig, struct err *) MUST_CHECK;
 struct identity *identity_signer(struct identities *, struct identity *);   /* whose private half it takes: for a plain key its own */
+void identities_show(struct client *, struct buf *out);  /* before any connection: a line for each, in the order in which they would be tried */
 bool identity_agent(struct client *, struct agentio *) MUST_CHECK;   /* another socket of the agent, not bound to the session; agentio_close it */
 void identity_put(const struct identity *, struct buf *);  /* for logs: "PATH TYPE FINGERPRINT explicit agent" */
 struct identity *identity_find(struct identities *, struct slice blob);

@@ -37,7 +37,7 @@ static const struct option_row table[] = {
 	{'n', NULL, "StdinNull=yes", false, "standard input from /dev/null"},
 	{'O', "command", NULL, true, "command to a master"},
 	{'o', "Key=value", "%", false, "any keyword of ssh_config(5)"},
-	{'P', "tag", "Tag=%", true, "tag for Match tagged"},
+	{'P', "tag", "Tag=%", false, "tag for Match tagged"},
 	{'p', "port", "Port=%", false, "port"},
 	{'Q', "query", NULL, false, "list algorithms: cipher, mac, kex, key, sig, ..."},
 	{'q', NULL, NULL, false, "quiet"},
@@ -54,7 +54,7 @@ static const struct option_row table[] = {
 	{'x', NULL, "ForwardX11=no", false, "do not forward X11"},
 	{'Y', NULL, "ForwardX11Trusted=yes", true, "forward X11, trusted"},
 	{'y', NULL, NULL, false, "log to syslog"},
-	{'Z', NULL, NULL, true, "print the keys that would be tried"},
+	{'Z', NULL, NULL, false, "print the keys that would be tried and exit"},
 };
 
 const struct option_row *options_table(size_t *count)
@@ -97,6 +97,7 @@ static bool special(struct ssh_options *o, char letter, const char *arg, struct 
 		set(o, "StdinNull=yes", NULL);
 		break;
 	case 'G': o->print_config = true; break;
+	case 'Z': o->print_keys = true; break;
 	case 'Q': o->query = arg; break;
 	case 'q': o->quiet = true; break;
 	case 't': o->tty++; break;

@@ -12,7 +12,7 @@ struct ssh_options {
 	size_t nset;
 	const char *config_file, *log_file, *query;
 	char *user, *host, *port, *command;                 /* owned; command: words joined by blanks, NULL for a shell */
-	bool print_config, print_version, quiet, to_syslog;
+	bool print_config, print_keys, print_version, quiet, to_syslog;
 	unsigned verbose, tty;
 };
 

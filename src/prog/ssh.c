@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "client/client.h"
+#include "client/identity.h"
 #include "client/query.h"
 #include "sys/account.h"
 #include "sys/fd.h"
@@ -76,6 +77,10 @@ static int run(struct client *c, const struct ssh_options *o, struct err *e)
 		return fail(e);
 	if (o->print_config) {
 		config_show(c, &out);
+		return print(STDOUT_FILENO, &out);
+	}
+	if (o->print_keys) {
+		identities_show(c, &out);
 		return print(STDOUT_FILENO, &out);
 	}
 	if (c->conf.session_type == CONF_SESSION_SUBSYSTEM && c->command == NULL) {

@@ -180,3 +180,20 @@ def test_a_refused_key_is_not_added(lab, asking):
     options = ["-o", "AddKeysToAgent=yes", "-o", f"IdentityAgent={asking.path}", "-o", "PreferredAuthentications=publickey", "-i", str(path), "-i", str(lab.server.key)]
     assert lab.ssh("echo yes", key=False, options=options, env=asking.env).stdout == "yes\n"
     assert "a ed25519" not in listed(asking) and len(listed(asking).splitlines()) == 1
+
+
+def test_the_keys_that_would_be_tried(lab, asking):
+    """ssh -Z: those of the agent that are named, then those in files alone; nothing is connected to, and what a comment holds is harmless."""
+    held = key(lab.dir, name="held")
+    subprocess.run([os.path.join(os.path.dirname(lab.program("ours")), "ssh-keygen"), "-q", "-c", "-C", "bad\x1b[2J", "-f", held], check=True, capture_output=True)
+    subprocess.run([os.path.join(os.path.dirname(lab.program("ours")), "ssh-add"), "-q", held], check=True, env={**os.environ, "SSH_AUTH_SOCK": str(asking.path)})
+    pathlib.Path(held).unlink()
+    named = key(lab.dir, name="named")
+    prints = [subprocess.run(["/usr/bin/ssh-keygen", "-lf", f"{k}.pub"], capture_output=True, text=True, check=True).stdout.split()[1] for k in (held, named)]
+    run = lambda *more: subprocess.run([lab.program("ours"), "-F", "none", "-Z", "-o", f"IdentityAgent={asking.path}", "-i", str(named), *more, "x@host.invalid"],
+                                       capture_output=True, text=True, timeout=20)
+    r = run("-o", "IdentitiesOnly=yes")
+    assert (r.stdout, r.returncode) == (f"{named} ED25519 {prints[1]} explicit\n", 0), r.stderr
+    r = run()
+    lines = r.stdout.splitlines()
+    assert lines[0].endswith(f" ED25519 {prints[0]} agent") and "\x1b" not in r.stdout and lines[1:] == [f"{named} ED25519 {prints[1]} explicit"], r.stderr

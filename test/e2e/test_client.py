@@ -114,6 +114,13 @@ def test_query(lab, query):
         assert [n for n in ours.stdout.split() if n in theirs] == [n for n in theirs if n in ours.stdout.split()]
 
 
+def test_tag(lab):
+    lab.config.write_text('Match tagged blue\n User joe\nHost *\n User other\n')
+    for flags, user in (('-P', 'blue'), 'joe'), (('-P', 'red'), 'other'), ((), 'other'):
+        r = subprocess.run([lab.program('ours'), '-F', lab.config, '-G', *flags, 'example'], capture_output=True, text=True)
+        assert f'user {user}' in r.stdout.splitlines(), r.stderr
+
+
 @both
 def test_show_configuration(lab, which):
     lab.config.write_text('Host example\n User joe\n Hostname real.example\n Port 77\n SendEnv A B\n IdentityFile /x/y\n')
