@@ -17,8 +17,7 @@
 
 static int fail(const struct err *e)
 {
-	log_error("%s", e->text);
-	return 255;
+	return log_error("%s", e->text), 255;
 }
 
 static int print(int fd, struct buf *b)
@@ -75,19 +74,14 @@ static int run(struct client *c, const struct ssh_options *o, struct err *e)
 		return fail(e);
 	if (!config_expand(c, e))
 		return fail(e);
-	if (o->print_config) {
-		config_show(c, &out);
+	if (o->print_config || o->print_keys) {
+		(o->print_config ? config_show : identities_show)(c, &out);
 		return print(STDOUT_FILENO, &out);
 	}
-	if (o->print_keys) {
-		identities_show(c, &out);
-		return print(STDOUT_FILENO, &out);
-	}
-	if (c->conf.session_type == CONF_SESSION_SUBSYSTEM && c->command == NULL) {
+	bool nameless = c->conf.session_type == CONF_SESSION_SUBSYSTEM && c->command == NULL;
+	if (nameless)
 		err_set(e, ERR_USAGE, "You must specify a subsystem to invoke: ssh -s host subsystem");
-		return fail(e);
-	}
-	if (!config_permits(c, e))
+	if (nameless || !config_permits(c, e))
 		return fail(e);
 	choose_tty(c);
 	return client_run(c);
