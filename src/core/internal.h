@@ -102,7 +102,7 @@ enum {
 	QUIRK_STRICT = 1 << 9,                              /* known to have strict kex */
 	QUIRK_NO_PIPELINE = 1 << 11,                        /* a server that gets stuck when the login comes along with NEWKEYS */
 	QUIRK_REKEY_DATA = 1 << 10,                         /* sends data between its KEXINIT and its NEWKEYS */
-	QUIRK_NO_HOSTKEYS = 1 << 11,                        /* does not survive hostkeys-00@openssh.com */
+	QUIRK_NO_HOSTKEYS = 1 << 12,                        /* does not survive hostkeys-00@openssh.com */
 };
 unsigned quirks_find(struct slice software);
 
