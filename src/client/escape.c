@@ -10,6 +10,8 @@
 #include "client/readpass.h"
 #include "sys/tty.h"
 
+enum { KEY_QUOTE = 'V' & 31, KEY_STOP = 'S' & 31, KEY_START = 'Q' & 31, KEY_INTERRUPT = 'C' & 31, KEY_SUSPEND = 'Z' & 31, KEY_QUIT = '\\' & 31 };
+
 struct escape_row { uint8_t key; const char *shown, *help; void (*run)(struct session *); };
 
 static void say(struct session *s, const char *text)
@@ -171,6 +173,34 @@ static bool run_key(struct session *s, uint8_t key)
 	return false;
 }
 
+static void hold(struct session *s, bool on)
+{
+	if (s->held != on && s->endpoint)
+		endpoint_hold(s->endpoint, on);
+	s->held = on;
+}
+
+void escape_flow(struct session *s, bool on)
+{
+	s->flow = on && s->raw;
+	if (!s->flow)
+		hold(s, false);
+}
+
+/* As the far terminal would: ^S stops the output, ^Q and what makes a signal start it again. True: the key goes no further. */
+static bool flow_key(struct session *s, uint8_t key)
+{
+	bool quoted = s->quoted;
+	s->quoted = key == KEY_QUOTE && !quoted;
+	if (!s->flow || quoted)
+		return false;
+	if (key == KEY_STOP || key == KEY_START)
+		return hold(s, key == KEY_STOP), true;
+	if (key == KEY_INTERRUPT || key == KEY_SUSPEND || key == KEY_QUIT)
+		hold(s, false);
+	return false;
+}
+
 void escape_filter(void *owner, void *arg, struct slice in, struct buf *out)
 {
 	struct session *s = arg;
@@ -190,6 +220,8 @@ void escape_filter(void *owner, void *arg, struct slice in, struct buf *out)
 				continue;
 			}
 			put_u8(out, (uint8_t)escape);
+		} else if (flow_key(s, key)) {
+			continue;
 		} else if (s->line_start && key == escape) {
 			s->escape_seen = true;
 			continue;

@@ -56,6 +56,36 @@ static void any_character(void **state)
 	expect(255, "\377\377", 1, "\377");
 }
 
+static void flow_keys_are_ours_where_the_far_end_says_so(void **state)
+{
+	(void)state;
+	static const struct { bool flow; const char *typed, *left; bool held; } flows[] = {
+		{false, "a\x13" "b\x11", "a\x13" "b\x11", false},
+		{true, "a\x13" "b", "ab", true},
+		{true, "a\x13" "b\x11" "c", "abc", false},
+		{true, "\x13" "\x13" "\3", "\3", false},      /* what makes a signal starts the output again */
+		{true, "\x13" "\x1a", "\x1a", false},
+		{true, "\x13" "\x1c", "\x1c", false},
+		{true, "\x16\x13", "\x16\x13", false},        /* quoted */
+		{true, "\x16\x16\x13", "\x16\x16", true},
+		{true, "\x11", "", false},
+		{true, "\x13~~", "~", true},                   /* an escape still begins a line */
+	};
+	for (size_t i = 0; i < ARRAY_LEN(flows); i++) {
+		struct client c = {0};
+		struct session s = {.c = &c, .line_start = true, .raw = true};
+		struct buf out = BUF_INIT(64);
+		c.conf.escape_char = '~';
+		escape_flow(&s, flows[i].flow);
+		escape_filter(&c, &s, slice_str(flows[i].typed), &out);
+		assert_string_equal(buf_cstr(&out), flows[i].left);
+		assert_int_equal(s.held, flows[i].held);
+		escape_flow(&s, false);
+		assert_false(s.held);
+		buf_clear(&out);
+	}
+}
+
 static void none(void **state)
 {
 	(void)state;
@@ -80,6 +110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_at_the_beginning_of_a_line),
 		cmocka_unit_test(any_character),
+		cmocka_unit_test(flow_keys_are_ours_where_the_far_end_says_so),
 		cmocka_unit_test(none),
 		cmocka_unit_test(nothing_passes_when_it_is_over),
 	};

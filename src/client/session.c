@@ -120,7 +120,9 @@ static void attach(struct session *s)
 		in = own_mode(s, in);
 	}
 	struct endpoint_setup e = {.source = {in, -1}, .sink = {own_mode(s, STDOUT_FILENO), own_mode(s, STDERR_FILENO)}, .borrowed = true, .arg = s};
-	if (c->tty && c->conf.escape_char != CONF_ESCAPE_NONE)
+	e.blocking[STREAM_OUT] = isatty(STDOUT_FILENO);
+	e.blocking[STREAM_ERR] = isatty(STDERR_FILENO);
+	if (c->tty)
 		e.filter = escape_filter;
 	s->endpoint = endpoint_attach(c->drive, s->chan, &e);
 }
@@ -247,6 +249,15 @@ static void on_exit_signal(struct session *s, struct slice data)
 		log_verbose("the remote command was ended by signal %s%s", text_show(sig.name), sig.core_dumped ? " (core dumped)" : "");
 }
 
+/* RFC 4254, 6.8. */
+static void on_xon_xoff(struct session *s, struct slice data)
+{
+	struct req_xon_xoff q;
+	struct reader r = reader_of(data);
+	if (msg_decode_body(&req_desc_xon_xoff, &r, &q))
+		escape_flow(s, q.client_can_do);
+}
+
 static void on_request(struct session *s, const struct ssh_event *ev)
 {
 	struct reader r = reader_of(ev->data);
@@ -257,6 +268,8 @@ static void on_request(struct session *s, const struct ssh_event *ev)
 			s->status = (int)(exit_status.status & 0xff);
 	} else if (slice_eq_str(ev->name, "exit-signal")) {
 		on_exit_signal(s, ev->data);
+	} else if (slice_eq_str(ev->name, "xon-xoff")) {
+		on_xon_xoff(s, ev->data);
 	} else if (slice_eq_str(ev->name, "eow@openssh.com")) {
 		endpoint_end_source(s->endpoint, STREAM_OUT);
 	} else {

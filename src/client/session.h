@@ -11,7 +11,8 @@ struct session {
 	int saved[3], null, status;
 	unsigned interrupts, envs;
 	bool open, pty_asked, raw;
-	bool line_start, escape_seen;                       /* escape.c */
+	bool line_start, escape_seen, quoted, held;         /* escape.c */
+	bool flow;                                          /* ^S and ^Q are ours to carry out (xon-xoff) */
 };
 
 struct session *session_new(struct client *);

@@ -49,6 +49,7 @@ static struct endpoint *endpoint_of(struct drive *d, uint32_t chan)
 static void close_endpoint(struct drive *d, struct endpoint *e)
 {
 	(void)d;
+	e->stopped = false;                                 /* nobody is asked for keys any more */
 	endpoint_flush_slices(e);
 	e->dead = e->tell_closed = true;
 	endpoint_watch(e);                                  /* sources rest; sinks get what is left */

@@ -28,6 +28,8 @@ struct drive_ops {
 	void (*closed)(void *owner, struct endpoint *, void *arg);
 	/* All sources have ended (what was read is on its way; EOF is sent unless hold_eof), or a sink broke. */
 	void (*ended)(void *owner, struct endpoint *, void *arg, bool sink);
+	/* The far side of an endpoint's pty began or ceased to take ^S and ^Q for flow control (xon-xoff, RFC 4254, 6.8). May be NULL. */
+	void (*flow)(void *owner, struct endpoint *, void *arg, bool on);
 };
 
 struct drive *drive_new(struct loop *, struct ssh *, int in, int out, const struct drive_ops *, void *owner);
@@ -43,7 +45,8 @@ struct endpoint_setup {
 	int source[2];                                      /* -1: none. [STREAM_OUT], [STREAM_ERR] */
 	int sink[2];
 	bool borrowed;                                      /* descriptors are not closed by the endpoint */
-	bool tty;                                           /* a pty master: EIO is its end; one descriptor serves both ways */
+	bool tty;                                           /* a pty master (sys/pty.h): EIO is its end; one descriptor serves both ways */
+	bool blocking[2];                                   /* a sink that may block (a terminal shared with others) gets small pieces, and only when it is writable */
 	bool hold_eof;                                      /* the owner sends EOF himself */
 	/* Bytes of source[STREAM_OUT] pass through here (escapes of the client): puts what is to be sent into out. */
 	void (*filter)(void *owner, void *arg, struct slice in, struct buf *out);
@@ -55,6 +58,7 @@ void endpoint_abandon(struct endpoint *);                  /* the same, and what
 uint32_t endpoint_chan(const struct endpoint *);
 void *endpoint_arg(const struct endpoint *);
 void endpoint_pause(struct endpoint *, bool);              /* sources are not read (terminal handed to a prompt) */
+void endpoint_hold(struct endpoint *, bool);               /* sinks take nothing (^S); what arrives waits, bounded by the window. Ends with the channel */
 void endpoint_end_source(struct endpoint *, enum chan_stream);   /* stops reading it, as if it had ended */
 /* Nothing that matters is written to it any more: what lies there is read, then it has ended, whoever still holds its other end. */
 void endpoint_last_of_source(struct endpoint *, enum chan_stream);

@@ -1,7 +1,9 @@
 #include "drive/internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,11 +78,25 @@ static bool would_block(void)
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
+/* How much the sink may be given in one call; 0: it would block. */
+static size_t sink_takes(const struct endpoint *e, int i)
+{
+	struct pollfd p = {.fd = e->sink[i].fd, .events = POLLOUT};
+	if (e->stopped)
+		return 0;
+	if (!e->setup.blocking[i])
+		return SIZE_MAX;
+	return poll(&p, 1, 0) > 0 ? TTY_BYTES : 0;
+}
+
 static void flush_backlog(struct endpoint *e, int i)
 {
 	struct sink *s = &e->sink[i];
 	while (s->open && s->done < s->backlog.len) {
-		ssize_t n = write(s->fd, s->backlog.p + s->done, s->backlog.len - s->done);
+		size_t left = s->backlog.len - s->done, most = sink_takes(e, i);
+		if (most == 0)
+			return;
+		ssize_t n = write(s->fd, s->backlog.p + s->done, left < most ? left : most);
 		if (n < 0) {
 			if (!would_block())
 				break_sink(e, i);
@@ -88,6 +104,8 @@ static void flush_backlog(struct endpoint *e, int i)
 		}
 		s->done += (size_t)n;
 		s->owed += (size_t)n;
+		if (e->setup.blocking[i] && s->done < s->backlog.len)
+			return;                             /* keys come first */
 	}
 	buf_reset(&s->backlog);
 	if (s->backlog.cap > 65536)
@@ -120,7 +138,7 @@ static void drop_written(struct sink *s, size_t written)
 static void write_slices(struct endpoint *e, int i)
 {
 	struct sink *s = &e->sink[i];
-	if (s->nslices == 0 || s->backlog.len > s->done)
+	if (s->nslices == 0 || s->backlog.len > s->done || e->stopped || e->setup.blocking[i])
 		return;
 	ssize_t n = writev(s->fd, s->slices, (int)s->nslices);
 	if (n < 0 && !would_block()) {
@@ -176,7 +194,7 @@ void endpoint_data(struct endpoint *e, const struct ssh_event *ev)
 		return;
 	s->slices[s->nslices++] = (struct iovec){.iov_base = (void *)(uintptr_t)ev->data.p, .iov_len = ev->data.n};
 	e->dirty = true;
-	if (!ev->stable)
+	if (!ev->stable || e->setup.blocking[ev->stream])
 		endpoint_flush_slices(e);
 }
 
@@ -232,11 +250,25 @@ static void source_ended(struct endpoint *e, int i)
 	sources_changed(e);
 }
 
+/* False: the window takes no more now. */
+static bool send_filtered(struct endpoint *e)
+{
+	struct source *s = &e->source[STREAM_OUT];
+	size_t n = chan_write(e->drive->ssh, e->chan, STREAM_OUT, buf_slice(&e->filtered));
+	buf_drop(&e->filtered, n);
+	s->blocked = e->filtered.len > 0;
+	if (s->ending && !s->blocked)
+		source_ended(e, STREAM_OUT);
+	return !s->blocked;
+}
+
 static void read_filtered(struct endpoint *e)
 {
 	uint8_t bytes[FILTER_BYTES];
 	struct source *s = &e->source[STREAM_OUT];
 	struct room probe[1];
+	if (e->filtered.len && (!send_filtered(e) || !s->open))
+		return;
 	if (chan_space(e->drive->ssh, e->chan, STREAM_OUT, probe, 1) == 0) {
 		s->blocked = true;
 		return;
@@ -249,12 +281,44 @@ static void read_filtered(struct endpoint *e)
 			source_ended(e, STREAM_OUT);
 		return;
 	}
-	struct buf out = BUF_INIT(FILTER_BYTES * 2);
-	e->setup.filter(e->drive->owner, e->setup.arg, slice_of(bytes, (size_t)n), &out);
-	if (out.len && !e->dead)
-		chan_write(e->drive->ssh, e->chan, STREAM_OUT, buf_slice(&out));
-	buf_clear(&out);
+	e->filtering = true;
+	e->setup.filter(e->drive->owner, e->setup.arg, slice_of(bytes, (size_t)n), &e->filtered);
+	e->filtering = false;
 	mem_wipe(bytes, sizeof bytes);                      /* keystrokes may be passwords */
+	if (!e->dead && s->open)
+		send_filtered(e);
+}
+
+/* The report of a pty master, and what follows it. Bytes read without the report; < 0 as read(2). */
+static ssize_t read_tty(struct endpoint *e, int fd, const struct room *rooms, size_t count)
+{
+	uint8_t bytes[1 + TTY_BYTES];
+	size_t most = 0, done = 0;
+	for (size_t k = 0; k < count; k++)
+		most += rooms[k].n;
+	ssize_t n = read(fd, bytes, 1 + (most < TTY_BYTES ? most : TTY_BYTES));
+	if (n <= 0)
+		return n < 0 ? n : (errno = EIO, -1);
+	if (bytes[0] != TIOCPKT_DATA) {
+		if (bytes[0] & (TIOCPKT_DOSTOP | TIOCPKT_NOSTOP))
+			e->flow_said = bytes[0] & TIOCPKT_DOSTOP;
+		return 0;
+	}
+	for (size_t k = 0; k < count && done < (size_t)n - 1; k++) {
+		size_t left = (size_t)n - 1 - done, part = left < rooms[k].n ? left : rooms[k].n;
+		memcpy(rooms[k].p, bytes + 1 + done, part);
+		done += part;
+	}
+	return n - 1;
+}
+
+static void tell_flow(struct endpoint *e)
+{
+	if (e->flow == e->flow_said || e->dead)
+		return;
+	e->flow = e->flow_said;
+	if (e->drive->ops->flow)
+		e->drive->ops->flow(e->drive->owner, e, e->setup.arg, e->flow);
 }
 
 /* False: there may be more at once. */
@@ -270,9 +334,10 @@ static bool read_source(struct endpoint *e, int i)
 	}
 	for (size_t k = 0; k < count; k++)
 		iov[k] = (struct iovec){.iov_base = rooms[k].p, .iov_len = rooms[k].n};
-	ssize_t n = readv(s->fd, iov, (int)count);
-	bool end = n == 0 || (n < 0 && (!would_block() || (s->last && errno != EINTR)));
+	ssize_t n = e->setup.tty ? read_tty(e, s->fd, rooms, count) : readv(s->fd, iov, (int)count);
+	bool end = (n == 0 && !e->setup.tty) || (n < 0 && (!would_block() || (s->last && errno != EINTR)));
 	chan_commit(e->drive->ssh, n > 0 ? (size_t)n : 0);
+	tell_flow(e);
 	if (end)
 		source_ended(e, i);
 	return end || !s->last;
@@ -309,6 +374,8 @@ static void on_source_err(void *arg, unsigned ready)
 void endpoint_writable(struct endpoint *e)
 {
 	e->source[0].blocked = e->source[1].blocked = false;
+	if (e->filtered.len)
+		send_filtered(e);
 	endpoint_watch(e);
 	for (int i = 0; i < 2; i++)
 		if (e->source[i].last)
@@ -328,7 +395,7 @@ void endpoint_watch(struct endpoint *e)
 		struct source *s = &e->source[i];
 		struct sink *k = &e->sink[i];
 		bool reads = s->open && !s->blocked && !e->paused && !e->dead;
-		bool writes = k->open && (k->backlog.len > k->done || k->nslices);
+		bool writes = k->open && !e->stopped && (k->backlog.len > k->done || k->nslices);
 		if (e->setup.tty && i == STREAM_OUT && s->watch) {
 			loop_fd_want(s->watch, (reads ? LOOP_READ : 0u) | (writes ? LOOP_WRITE : 0u));
 			continue;
@@ -342,7 +409,7 @@ struct endpoint *endpoint_attach(struct drive *d, uint32_t chan, const struct en
 {
 	static loop_fd_fn *const source_fn[] = {on_source_out, on_source_err}, *const sink_fn[] = {on_sink_out, on_sink_err};
 	struct endpoint *e = mem_new(sizeof *e);
-	*e = (struct endpoint){.drive = d, .chan = chan, .setup = *setup, .next = d->endpoints};
+	*e = (struct endpoint){.drive = d, .chan = chan, .setup = *setup, .next = d->endpoints, .filtered = BUF_INIT_SECRET(FILTER_BYTES * 2)};
 	d->endpoints = e;
 	for (int i = 0; i < 2; i++) {
 		e->source[i] = (struct source){.fd = setup->source[i], .open = setup->source[i] >= 0};
@@ -361,6 +428,7 @@ void endpoint_free(struct endpoint *e)
 		close_source(e, i);
 		close_sink(e, i);
 	}
+	buf_clear(&e->filtered);
 	mem_free(e);
 }
 
@@ -397,9 +465,21 @@ void endpoint_pause(struct endpoint *e, bool on)
 	endpoint_watch(e);
 }
 
+void endpoint_hold(struct endpoint *e, bool on)
+{
+	e->stopped = on;
+	for (int i = 0; i < 2 && !on; i++)
+		on_sink(e, i);
+	endpoint_watch(e);
+}
+
 void endpoint_end_source(struct endpoint *e, enum chan_stream i)
 {
-	if (e->source[i].open)
+	if (!e->source[i].open)
+		return;
+	if (i == STREAM_OUT && (e->filtering || e->filtered.len))
+		e->source[i].ending = true;
+	else
 		source_ended(e, (int)i);
 }
 

@@ -6,9 +6,9 @@
 
 #include "drive/drive.h"
 
-enum { ROOMS = 16, SLICES = 64, FILTER_BYTES = 16384, IDLE_MS = 1000, HOLD_MS = 2 };
+enum { ROOMS = 16, SLICES = 64, FILTER_BYTES = 16384, TTY_BYTES = 8192, IDLE_MS = 1000, HOLD_MS = 2 };
 
-struct source { int fd; struct loop_fd *watch; bool open, blocked, last; };
+struct source { int fd; struct loop_fd *watch; bool open, blocked, last, ending; };   /* ending: over when the filtered bytes are sent */
 struct sink {
 	int fd;
 	struct loop_fd *watch;
@@ -27,8 +27,9 @@ struct endpoint {
 	struct endpoint_setup setup;
 	struct source source[2];
 	struct sink sink[2];
+	struct buf filtered;                                /* went through the filter, not yet through the window; secret */
 	bool dirty, waits;                                  /* slices lie there; and their sink takes no more now */
-	bool paused, told_sources, dead, tell_closed;
+	bool paused, stopped, filtering, flow, flow_said, told_sources, dead, tell_closed;
 };
 struct drive {
 	struct loop *loop;

@@ -253,9 +253,15 @@ static void on_ended(void *owner, struct endpoint *e, void *arg, bool sink)
 	net_session_ended(owner, arg, sink);
 }
 
+static void on_flow(void *owner, struct endpoint *e, void *arg, bool on)
+{
+	(void)e;
+	net_session_flow(owner, arg, on);
+}
+
 static bool start(struct net *n)
 {
-	static const struct drive_ops ops = {.event = on_event, .ended = on_ended};
+	static const struct drive_ops ops = {.event = on_event, .ended = on_ended, .flow = on_flow};
 	struct frame f;
 	if (!priv_expect(&n->monitor, FRAME_START, &f) || !read_profile(n, f.body))
 		return false;

@@ -60,6 +60,7 @@ void net_session_request(struct net *, const struct ssh_event *);
 void net_session_data(struct net *, const struct ssh_event *);
 void net_session_eof(struct net *, const struct ssh_event *);
 void net_session_closed(struct net *, uint32_t chan);
+void net_session_flow(struct net *, struct net_session *, bool on);   /* its terminal takes ^S and ^Q */
 void net_session_ended(struct net *, struct net_session *, bool sink);
 bool net_session_frame(struct net *, struct frame *);      /* one frame of sshd-user; false: it broke the rules */
 void net_session_drop(struct net *, struct net_session *);  /* closes it, whatever the client says; frees it */

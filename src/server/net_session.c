@@ -138,6 +138,15 @@ void net_session_closed(struct net *n, uint32_t chan)
 		finish(n, s);
 }
 
+/* RFC 4254, section 6.8. */
+void net_session_flow(struct net *n, struct net_session *s, bool on)
+{
+	struct buf b = BUF_INIT(16);
+	msg_encode_body(&req_desc_xon_xoff, &(struct req_xon_xoff){on}, &b);
+	chan_request(n->ssh, s->chan, "xon-xoff", false, buf_slice(&b));
+	buf_clear(&b);
+}
+
 /* The channel ends when the command has ended and its output is sent (as OpenSSH: either may come first). */
 static void close_if_done(struct net *n, struct net_session *s)
 {

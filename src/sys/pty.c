@@ -11,6 +11,18 @@
 
 #include "sys/fd.h"
 
+/* Turned off and on again, so that the first report tells what holds now: only changes are reported. */
+static bool report_flow(const struct pty *p)
+{
+	int on = 1;
+	struct termios was, off;
+	if (ioctl(p->master, TIOCPKT, &on) < 0 || tcgetattr(p->slave, &was) < 0)
+		return false;
+	off = was;
+	off.c_iflag &= ~(tcflag_t)IXON;
+	return tcsetattr(p->slave, TCSANOW, &off) == 0 && tcsetattr(p->slave, TCSANOW, &was) == 0;
+}
+
 bool pty_open(struct pty *p, struct err *e)
 {
 	*p = (struct pty){.master = -1, .slave = -1};
@@ -19,7 +31,7 @@ bool pty_open(struct pty *p, struct err *e)
 		return err_errno(e, "cannot open a pseudo terminal (is /dev/pts mounted?)");
 	if (grantpt(p->master) == 0 && unlockpt(p->master) == 0 && ptsname_r(p->master, p->name, sizeof p->name) == 0) {
 		p->slave = open(p->name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-		if (p->slave >= 0)
+		if (p->slave >= 0 && report_flow(p))
 			return true;
 	}
 	err_errno(e, "cannot open the terminal side of a pseudo terminal");

@@ -1,4 +1,8 @@
-/* Pseudo terminals (pty(7)), RFC 4254, 6.2. */
+/* Pseudo terminals (pty(7)), RFC 4254, 6.2.
+ *
+ * A master is in packet mode (TIOCPKT, ioctl_tty(2)): each read yields one report byte first. Where that is
+ * TIOCPKT_DATA, output follows; otherwise the read has nothing else. What ^S and ^Q do here is reported from the start.
+ */
 #ifndef SYS_PTY_H
 #define SYS_PTY_H
 

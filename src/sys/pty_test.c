@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -56,11 +58,32 @@ static void a_terminal_is_given_and_taken_back(void **state)
 	pty_take_back(p.name);                  /* gone by now: no harm */
 }
 
+static void flow_control_is_reported(void **state)
+{
+	(void)state;
+	struct pty p;
+	struct termios t;
+	uint8_t c[8] = {0};
+	assert_true(pty_open(&p, NULL));
+	assert_int_equal(read(p.master, c, sizeof c), 1);       /* what holds at the start */
+	assert_int_equal(c[0], TIOCPKT_DOSTOP);
+	assert_int_equal(write(p.slave, "hi", 2), 2);
+	assert_int_equal(read(p.master, c, sizeof c), 3);
+	assert_memory_equal(c, "\0hi", 3);
+	assert_int_equal(tcgetattr(p.slave, &t), 0);
+	t.c_iflag &= ~(tcflag_t)IXON;
+	assert_int_equal(tcsetattr(p.slave, TCSANOW, &t), 0);
+	assert_int_equal(read(p.master, c, sizeof c), 1);
+	assert_int_equal(c[0], TIOCPKT_NOSTOP);
+	pty_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_talk_and_know_the_size),
 		cmocka_unit_test(a_terminal_is_given_and_taken_back),
+		cmocka_unit_test(flow_control_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,6 +118,32 @@ def test_an_honest_one_works(client):
     assert (status, seen) == (3, b'hello\r\n')
 
 
+def test_keys_pass_a_window_of_one_byte(client):
+    """The filter of the client's terminal makes two bytes of one now and then ('~' waits for the key behind it): none is lost."""
+    got = []
+
+    def script(w, key):
+        accept(w, key)
+        w.send(bytes([wire.SUCCESS]))
+        w.expect(wire.OPEN)
+        w.send(bytes([wire.CONFIRM]) + u32(0) + u32(7) + u32(1) + u32(32768))
+        for name in (b'pty-req', b'exec'):
+            while name not in w.expect(wire.REQUEST)[:20]:
+                pass
+            w.send(bytes([wire.REQUEST_OK]) + u32(0))
+        w.send(bytes([wire.DATA]) + u32(0) + string('keys:'))
+        while sum(map(len, got)) < 6:
+            p = w.expect(wire.DATA)
+            assert len(p) == 10                                  # never more than the window has
+            got.append(p[9:])
+            w.send(bytes([wire.ADJUST]) + u32(0) + u32(1))
+        w.send(bytes([wire.REQUEST]) + u32(0) + string('exit-status') + b'\0' + u32(3))
+        w.send(bytes([wire.CLOSE]) + u32(0))
+        w.end()
+    status, _, _ = client(script, '-tt', stdin=b'~a\r~bc')
+    assert status == 3 and b''.join(got) == b'~a\r~bc'
+
+
 def raw(data, again=1):
     def script(w, key):
         for _ in range(again):
