@@ -174,7 +174,7 @@ static _Noreturn void child(const struct oneshot *o, struct work *w)
 {
 	struct report r = {0};
 	oneshot_log(&w->log);
-	r.ok = oneshot_become(o, w->m->login.account) && host_trusted(w) && certificate_good(w) && key_known(w);
+	r.ok = oneshot_become(o, w->m->login.account, &w->m->login.groups) && host_trusted(w) && certificate_good(w) && key_known(w);
 	r.log = buf_slice(&w->log);
 	oneshot_say(&report_desc, &r);
 }

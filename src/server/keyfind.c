@@ -177,7 +177,7 @@ static _Noreturn void child(const struct oneshot *o, struct search *s, const str
 {
 	struct report r = {0};
 	oneshot_log(&s->log);
-	r.granted = oneshot_become(o, a) && (run ? keycommand_search(s, run) : search_user(s));
+	r.granted = oneshot_become(o, a, run ? NULL : &s->m->login.groups) && (run ? keycommand_search(s, run) : search_user(s));
 	r.by_ca = s->by_ca;
 	r.decided = s->decided;
 	r.place = slice_str(s->place);

@@ -222,7 +222,7 @@ bool mon_open_session(struct monitor *m)
 	int net_end = -1;
 	alarm(0);
 	proc_title("sshd-session: %s [priv]", m->login.account->name);
-	if (geteuid() == 0 && !account_init_groups(m->login.account, &err)) {
+	if (geteuid() == 0 && !account_init_groups(m->login.account, &m->login.groups, &err)) {
 		log_error("%s", err.text);
 		return false;
 	}

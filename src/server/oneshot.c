@@ -38,12 +38,12 @@ pid_t oneshot_fork(struct oneshot *o)
 }
 
 /* A change of uid disarms the wish to end with the parent. */
-bool oneshot_become(const struct oneshot *o, const struct account *a)
+bool oneshot_become(const struct oneshot *o, const struct account *a, const struct account_groups *groups)
 {
 	struct err err = {0};
 	bool ok;
 	if (geteuid() == 0)
-		ok = account_init_groups(a, &err) && account_become(a, &err) && (proc_die_with_parent(o->parent) || err_set(&err, ERR_SYSTEM, "the monitor is gone"));
+		ok = account_init_groups(a, groups, &err) && account_become(a, &err) && (proc_die_with_parent(o->parent) || err_set(&err, ERR_SYSTEM, "the monitor is gone"));
 	else
 		ok = a->uid == geteuid() || err_set(&err, ERR_DENIED, "cannot become user %s: sshd does not run as root", a->name);
 	if (!ok)

@@ -14,8 +14,8 @@ struct oneshot { pid_t pid, parent; int in; };
 
 /* As fork: 0 in the child, the pid in the parent, -1 with a log line on failure. */
 pid_t oneshot_fork(struct oneshot *);
-/* In the child: for good another user. What fails is logged. */
-bool oneshot_become(const struct oneshot *, const struct account *) MUST_CHECK;
+/* In the child: for good another user, with the groups that are known or NULL (sys/account.h). What fails is logged. */
+bool oneshot_become(const struct oneshot *, const struct account *, const struct account_groups *) MUST_CHECK;
 /* In the child: log lines go into buf (max ONESHOT_LOG_MAX), for the parent to replay them. */
 enum { ONESHOT_LOG_MAX = 64 << 10 };
 void oneshot_log(struct buf *);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "server/monitor.h"
+#include "sys/account.h"
 
 struct state { struct monitor_shared shared; struct hostkeys keys; struct sshd_conf conf; };
 
@@ -19,6 +20,7 @@ static bool prepare(void *arg, const struct frame_init *init, struct err *err)
 	if (!hostkeys_load(&s->conf, &s->keys))
 		return err_set(err, ERR_MISSING, "no hostkeys available -- exiting.");
 	crypto_start();
+	account_preload();
 	return true;
 }
 

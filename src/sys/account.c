@@ -205,6 +205,12 @@ bool account_groups(const struct account *a, struct account_groups *out, struct 
 	return true;
 }
 
+void account_preload(void)
+{
+	int count;
+	mem_free(group_ids("root", 0, &count));             /* of all lookups this one asks every service there is */
+}
+
 void account_groups_clear(struct account_groups *g)
 {
 	for (size_t i = 0; i < g->n; i++)

@@ -52,8 +52,12 @@ void account_groups_clear(struct account_groups *);
 bool account_in_netgroup(const char *group, const char *host, const char *user);   /* NULL: any (innetgr(3)) */
 bool account_in_group(const char *user, gid_t primary, gid_t group);
 
+/* Loads the name service's libraries, so that children need not; asks about root only. */
+void account_preload(void);
+
 /* Becoming. All are for good: afterwards an attempt to come back is made and must fail. */
-bool account_init_groups(const struct account *, struct err *) MUST_CHECK;   /* setgid and initgroups, as root: before PAM's setcred */
+/* setgid and initgroups, as root: before PAM's setcred. Groups: what account_groups said; NULL or none: they are asked for. */
+bool account_init_groups(const struct account *, const struct account_groups *, struct err *) MUST_CHECK;
 bool account_become(const struct account *, struct err *) MUST_CHECK;        /* keeps the groups that are set when they were initialised; drops gid, uid, capabilities */
 bool account_become_service(uid_t, gid_t, struct err *) MUST_CHECK;          /* no groups at all */
 /* Ambient, bounding, inheritable, effective and permitted sets empty; securebits locked where still allowed.

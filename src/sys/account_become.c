@@ -10,11 +10,11 @@
 
 #include "sys/account.h"
 
-bool account_init_groups(const struct account *a, struct err *e)
+bool account_init_groups(const struct account *a, const struct account_groups *g, struct err *e)
 {
 	if (setgid(a->gid) < 0)
 		return err_errno(e, "cannot set group %u for %s", (unsigned)a->gid, a->name);
-	if (initgroups(a->name, a->gid) < 0)
+	if (g && g->n ? setgroups(g->n, g->gid) < 0 : initgroups(a->name, a->gid) < 0)
 		return err_errno(e, "cannot set the groups of %s", a->name);
 	return true;
 }
@@ -30,8 +30,8 @@ static bool ids_are(uid_t uid, gid_t gid)
 /* Bounding and ambient sets and securebits, while the right to change them is still there. */
 static void shrink_for_children(void)
 {
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) >= 0; cap++)
+		;                                           /* until there is no such capability, or no right to do so */
 	prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED
 		| SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED, 0, 0, 0);
 }

@@ -14,15 +14,22 @@
 #include "base/mem.h"
 
 extern char **environ;
+enum { REALTIME = 32 };                                    /* signal(7): the first of the real-time signals */
 
-void proc_signals_default(void)
+/* Real-time signals are nobody's in our processes, once they have begun cleanly. */
+static void signals_default(int end)
 {
 	struct sigaction dfl = {.sa_handler = SIG_DFL};
 	sigset_t none;
-	for (int sig = 1; sig < NSIG; sig++)
+	for (int sig = 1; sig < end; sig++)
 		sigaction(sig, &dfl, NULL);     /* KILL, STOP and the C library's own say no: fine */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void proc_signals_default(void)
+{
+	signals_default(NSIG);
 }
 
 bool proc_die_with_parent(pid_t parent)
@@ -62,7 +69,7 @@ static void close_others(const struct fd_map *map, size_t n)
 /* Runs in the child with the parent's memory (vfork): touches nothing but its own process state. Returns errno. */
 static int become_program(const struct proc_spawn *s, pid_t parent)
 {
-	proc_signals_default();
+	signals_default(REALTIME);
 	if ((s->flags & PROC_DIE_WITH_PARENT) && !proc_die_with_parent(parent))
 		return errno ? errno : ESRCH;
 	if ((s->flags & (PROC_SETSID | PROC_TTY)) && setsid() < 0)
@@ -135,7 +142,7 @@ pid_t proc_fork(unsigned flags, int *pidfd, struct err *e)
 	block_all(&old);
 	pid_t pid = flags & PROC_SIBLING ? fork_sibling() : fork();
 	if (pid == 0) {
-		proc_signals_default();
+		signals_default(REALTIME);
 		if ((flags & PROC_DIE_WITH_PARENT) && !proc_die_with_parent(parent))
 			_exit(127);
 		if ((flags & PROC_SETSID) && setsid() < 0)

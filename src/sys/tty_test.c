@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -177,10 +178,14 @@ static int asked(const char *typed, bool echo, size_t max, char *screen, size_t 
 	size_t have = 0;
 	bool sent = false;
 	for (;;) {
-		ssize_t n = read(p.master, screen + have, size - 1 - have);
+		char piece[64];                     /* a report byte comes first (sys/pty.h) */
+		ssize_t n = read(p.master, piece, sizeof piece);
 		if (n <= 0)
 			break;
-		have += (size_t)n;
+		if (piece[0] != TIOCPKT_DATA || have + (size_t)n > size)
+			continue;
+		memcpy(screen + have, piece + 1, (size_t)n - 1);
+		have += (size_t)n - 1;
 		screen[have] = 0;
 		if (!sent && strstr(screen, "Word: ")) {
 			assert_true(fd_write_all(p.master, slice_str(typed), 1000, NULL));
