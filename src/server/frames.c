@@ -120,18 +120,19 @@ static const struct field fields_frame_pty_done[] = {
 	{0},
 };
 static const struct field fields_frame_open[] = {
+	F(frame_open, U32, session),
 	F(frame_open, U32, chan),
 	{0},
 };
 static const struct field fields_frame_request[] = {
-	F(frame_request, U32, chan),
+	F(frame_request, U32, session),
 	F(frame_request, TEXT, name),
 	F(frame_request, BOOL, want_reply),
 	F(frame_request, STRING, data),
 	{0},
 };
 static const struct field fields_frame_reply[] = {
-	F(frame_reply, U32, chan),
+	F(frame_reply, U32, session),
 	F(frame_reply, U8, kind),
 	F(frame_reply, BOOL, ok),
 	F(frame_reply, BOOL, want_reply),
@@ -139,12 +140,12 @@ static const struct field fields_frame_reply[] = {
 	{0},
 };
 static const struct field fields_frame_closed[] = {
-	F(frame_closed, U32, chan),
+	F(frame_closed, U32, session),
 	F(frame_closed, BOOL, tell_exit),
 	{0},
 };
 static const struct field fields_frame_exit[] = {
-	F(frame_exit, U32, chan),
+	F(frame_exit, U32, session),
 	F(frame_exit, BOOL, by_signal),
 	F(frame_exit, BOOL, core),
 	F(frame_exit, U32, code),

@@ -95,12 +95,13 @@ struct frame_prove { bool ok; struct slice list; };        /* list of public blo
 struct frame_pty { bool ok; struct slice name; };
 struct frame_pty_done { struct slice name; };
 
-struct frame_open { uint32_t chan; };
-struct frame_request { uint32_t chan; struct slice name; bool want_reply; struct slice data; };
+/* session: counts the sessions of a connection. Channel numbers are used again, while words about the last one may be on their way. */
+struct frame_open { uint32_t session, chan; };
+struct frame_request { uint32_t session; struct slice name; bool want_reply; struct slice data; };
 enum frame_reply_kind { REPLY_OPEN, REPLY_REQUEST, REPLY_STARTED_TTY, REPLY_STARTED };   /* STARTED: descriptors are there */
-struct frame_reply { uint32_t chan; uint8_t kind; bool ok, want_reply; struct slice text; };
-struct frame_closed { uint32_t chan; bool tell_exit; };
-struct frame_exit { uint32_t chan; bool by_signal, core; uint32_t code; struct slice signal; };
+struct frame_reply { uint32_t session; uint8_t kind; bool ok, want_reply; struct slice text; };
+struct frame_closed { uint32_t session; bool tell_exit; };
+struct frame_exit { uint32_t session; bool by_signal, core; uint32_t code; struct slice signal; };
 
 extern const struct msg_desc frame_init_desc, frame_ready_desc, frame_forked_desc, frame_connection_desc, frame_authed_desc,
 	frame_profile_desc, frame_log_desc, frame_version_desc, frame_over_desc, frame_rights_desc, frame_pty_desc,

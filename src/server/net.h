@@ -14,7 +14,7 @@
 /* One session channel. */
 struct net_session {
 	struct net_session *next;
-	uint32_t chan;
+	uint32_t id, chan;                                  /* id: frame_open.session */
 	struct endpoint *endpoint;                          /* once something runs in it */
 	struct buf early;                                   /* data that came before that */
 	bool tty, early_eof, exited, closed;                /* closed: by the client; the exit is still to be told */
@@ -41,6 +41,7 @@ struct net {
 	int in, out;
 	enum ask_kind open_ask;
 	struct net_session *sessions;
+	uint32_t opened;                                    /* how many there were */
 	int tos_interactive, tos_bulk;                      /* -1: leave it */
 	struct buf announce;                                /* host keys, until the login */
 	struct buf replies;                                 /* to global requests, behind one that the monitor is about: a byte each */

@@ -12,7 +12,16 @@ enum { EARLY_MAX = 64 << 20 };                             /* the window is the 
 static struct net_session *find(struct net *n, uint32_t chan)
 {
 	for (struct net_session *s = n->sessions; s; s = s->next)
-		if (s->chan == chan)
+		if (s->chan == chan && !s->closed)
+			return s;
+	return NULL;
+}
+
+/* Whom sshd-user means. */
+static struct net_session *find_id(struct net *n, uint32_t id)
+{
+	for (struct net_session *s = n->sessions; s; s = s->next)
+		if (s->id == id)
 			return s;
 	return NULL;
 }
@@ -29,10 +38,10 @@ void net_session_open(struct net *n, const struct ssh_event *ev)
 		return;
 	}
 	struct net_session *s = mem_new(sizeof *s);
-	*s = (struct net_session){.next = n->sessions, .chan = ev->chan, .early = BUF_INIT(EARLY_MAX)};
+	*s = (struct net_session){.next = n->sessions, .id = ++n->opened, .chan = ev->chan, .early = BUF_INIT(EARLY_MAX)};
 	n->sessions = s;
 	net_idle_type(n, s, NULL, (struct slice){0});
-	if (!net_to_user(n, FRAME_OPEN, &(struct frame_open){ev->chan}))
+	if (!net_to_user(n, FRAME_OPEN, &(struct frame_open){s->id, s->chan}))
 		loop_stop(n->loop);
 }
 
@@ -72,7 +81,7 @@ void net_session_request(struct net *n, const struct ssh_event *ev)
 		return;
 	}
 	note_type(n, s, ev);
-	struct frame_request q = {.chan = ev->chan, .name = ev->name, .want_reply = ev->want_reply, .data = ev->data};
+	struct frame_request q = {.session = s->id, .name = ev->name, .want_reply = ev->want_reply, .data = ev->data};
 	if (!net_to_user(n, FRAME_REQUEST, &q))
 		loop_stop(n->loop);
 }
@@ -109,7 +118,7 @@ void net_session_drop(struct net *n, struct net_session *s)
 {
 	struct endpoint *e = s->endpoint;
 	uint32_t chan = s->chan;
-	if (!net_to_user(n, FRAME_CLOSED, &(struct frame_closed){chan, false}))
+	if (!net_to_user(n, FRAME_CLOSED, &(struct frame_closed){s->id, false}))
 		loop_stop(n->loop);
 	forget(n, s);
 	endpoint_abandon(e);
@@ -130,7 +139,7 @@ void net_session_closed(struct net *n, uint32_t chan)
 	if (s == NULL)
 		return;
 	bool waits = s->endpoint && !s->exited;
-	if (!net_to_user(n, FRAME_CLOSED, &(struct frame_closed){chan, waits}))
+	if (!net_to_user(n, FRAME_CLOSED, &(struct frame_closed){s->id, waits}))
 		loop_stop(n->loop);
 	s->endpoint = NULL;                                 /* its drive ends it */
 	s->closed = true;
@@ -205,17 +214,17 @@ static bool on_reply(struct net *n, struct frame *f)
 	struct reader r = reader_of(f->body);
 	if (!msg_decode_body(&frame_reply_desc, &r, &a) || !get_end(&r))
 		return false;
-	struct net_session *s = find(n, a.chan);
+	struct net_session *s = find_id(n, a.session);
 	if (s == NULL)
 		return true;                                /* closed meanwhile */
 	bool ok = true;
 	switch ((enum frame_reply_kind)a.kind) {
 	case REPLY_OPEN:
 		if (a.ok) {
-			chan_accept(n->ssh, a.chan, (struct slice){0});
+			chan_accept(n->ssh, s->chan, (struct slice){0});
 			return true;
 		}
-		chan_refuse(n->ssh, a.chan, OPEN_PROHIBITED, "open failed");
+		chan_refuse(n->ssh, s->chan, OPEN_PROHIBITED, "open failed");
 		forget(n, s);
 		return true;
 	case REPLY_STARTED_TTY:
@@ -226,7 +235,7 @@ static bool on_reply(struct net *n, struct frame *f)
 		break;
 	}
 	if (a.want_reply)
-		chan_reply(n->ssh, a.chan, a.ok);
+		chan_reply(n->ssh, s->chan, a.ok);
 	return ok;
 }
 
@@ -238,14 +247,14 @@ static bool on_exit_frame(struct net *n, struct frame *f)
 	struct buf b = BUF_INIT(1024);
 	if (!msg_decode_body(&frame_exit_desc, &r, &e) || !get_end(&r))
 		return false;
-	struct net_session *s = find(n, e.chan);
+	struct net_session *s = find_id(n, e.session);
 	if (s == NULL || s->exited)
 		return true;
 	if (e.by_signal)
 		msg_encode_body(&req_desc_exit_signal, &(struct req_exit_signal){.name = e.signal, .core_dumped = e.core}, &b);
 	else
 		msg_encode_body(&req_desc_exit_status, &(struct req_exit_status){e.code}, &b);
-	chan_request(n->ssh, e.chan, e.by_signal ? "exit-signal" : "exit-status", false, buf_slice(&b));
+	chan_request(n->ssh, s->chan, e.by_signal ? "exit-signal" : "exit-status", false, buf_slice(&b));
 	buf_clear(&b);
 	s->exited = true;
 	/* Background jobs may hold the terminal for ever; they lose it, as with OpenSSH. The call may end the session by ended(). */

@@ -23,7 +23,7 @@ void user_env_clear(struct user_env *);
 struct user_session {
 	struct user_session *next;
 	struct user *user;
-	uint32_t chan;
+	uint32_t id, chan;                                  /* id: frame_open.session */
 	pid_t pid;                                          /* 0: nothing runs */
 	bool open, tell_exit, started, subsystem, forced, has_pty;   /* tell_exit: though no longer open */
 	struct pty pty;

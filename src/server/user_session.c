@@ -16,17 +16,17 @@
 #include "sys/tty.h"
 #include "wire/ssh_msg.h"
 
-static struct user_session *find(struct user *u, uint32_t chan)
+static struct user_session *find(struct user *u, uint32_t id)
 {
 	for (struct user_session *s = u->sessions; s; s = s->next)
-		if (s->chan == chan && s->open)
+		if (s->id == id && s->open)
 			return s;
 	return NULL;
 }
 
 static bool reply(struct user_session *s, enum frame_reply_kind kind, bool ok, bool want, const int *fds, size_t n)
 {
-	struct frame_reply r = {.chan = s->chan, .kind = (uint8_t)kind, .ok = ok, .want_reply = want};
+	struct frame_reply r = {.session = s->id, .kind = (uint8_t)kind, .ok = ok, .want_reply = want};
 	return priv_send_msg(&s->user->net, FRAME_REPLY, &frame_reply_desc, &r, fds, n);
 }
 
@@ -60,12 +60,12 @@ static bool on_open(struct user *u, struct frame *f)
 	struct frame_open q;
 	struct reader r = reader_of(f->body);
 	uint32_t count = 0;
-	if (!msg_decode_body(&frame_open_desc, &r, &q) || !get_end(&r) || find(u, q.chan))
+	if (!msg_decode_body(&frame_open_desc, &r, &q) || !get_end(&r) || find(u, q.session))
 		return false;
 	for (struct user_session *s = u->sessions; s; s = s->next)
 		count += s->open;
 	struct user_session *s = mem_new(sizeof *s);
-	*s = (struct user_session){.next = u->sessions, .user = u, .chan = q.chan, .open = true, .pty = {-1, -1, ""}};
+	*s = (struct user_session){.next = u->sessions, .user = u, .id = q.session, .chan = q.chan, .open = true, .pty = {-1, -1, ""}};
 	u->sessions = s;
 	bool ok = count < u->rights.max_sessions;
 	if (!ok)
@@ -165,7 +165,7 @@ static bool on_break(struct user_session *s, struct slice data)
 static void on_exit_child(void *arg, pid_t pid, int status)
 {
 	struct user_session *s = arg;
-	struct frame_exit e = {.chan = s->chan};
+	struct frame_exit e = {.session = s->id};
 	(void)pid;
 	s->pid = 0;
 	if (WIFSIGNALED(status)) {
@@ -333,7 +333,7 @@ static bool on_request(struct user *u, struct frame *f)
 	struct reader r = reader_of(f->body);
 	if (!msg_decode_body(&frame_request_desc, &r, &q) || !get_end(&r))
 		return false;
-	struct user_session *s = find(u, q.chan);
+	struct user_session *s = find(u, q.session);
 	if (s == NULL)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
@@ -365,7 +365,7 @@ static bool on_closed(struct user *u, struct frame *f)
 	struct reader r = reader_of(f->body);
 	if (!msg_decode_body(&frame_closed_desc, &r, &q) || !get_end(&r))
 		return false;
-	struct user_session *s = find(u, q.chan);
+	struct user_session *s = find(u, q.session);
 	if (s == NULL)
 		return true;
 	log_verbose("Close session: user %s from %s port %u id %u", text_show(u->rights.user), text_show(u->rights.client_ip),

@@ -331,6 +331,32 @@ def test_channels(target):
     w.close()
 
 
+def test_a_number_that_is_used_again(target):
+    """Words about the session that had it before (its start, its exit) do not reach the next one."""
+    w = logged_in(target)
+    for i in range(60):
+        mine = [2 * i, 2 * i + 1]
+        number = w.session_open(mine[0])
+        w.request(number, 'exec', string('exit 99'), reply=False)
+        w.send(bytes([wire.CLOSE]) + u32(number))
+        again = w.session_open(mine[1])
+        w.request(again, 'exec', string(f'echo own{i}; exit 7'), reply=False)
+        seen, status = b'', None
+        while True:
+            p = w.recv()
+            if p[0] not in (wire.DATA, wire.REQUEST, wire.CLOSE) or struct.unpack('>I', p[1:5])[0] != mine[1]:
+                continue
+            if p[0] == wire.DATA:
+                seen += p[9:]
+            elif p[0] == wire.REQUEST and p[9:20] == b'exit-status':
+                status = struct.unpack('>I', p[-4:])[0]
+            elif p[0] == wire.CLOSE:
+                break
+        w.send(bytes([wire.CLOSE]) + u32(again))
+        assert (seen, status) == (b'own%d\n' % i, 7)
+    w.close()
+
+
 def test_windows(target):
     w = logged_in(target)
     w.session_open()

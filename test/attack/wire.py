@@ -213,7 +213,7 @@ class Wire:
 
     def session_open(self, mine=0, window=1 << 20, packet=32768):
         self.send(bytes([OPEN]) + string('session') + u32(mine) + u32(window) + u32(packet))
-        p = self.expect(CONFIRM, OPEN_FAILED, skip=(IGNORE, DEBUG, EXT_INFO, GLOBAL))
+        p = self.expect(CONFIRM, OPEN_FAILED, skip=(IGNORE, DEBUG, EXT_INFO, GLOBAL, CLOSE, REQUEST, EOF, ADJUST))
         return struct.unpack('>I', p[5:9])[0] if p[0] == CONFIRM else None
 
     def request(self, chan, name, rest=b'', reply=True):
