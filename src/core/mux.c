@@ -79,6 +79,7 @@ struct chan *mux_add(struct ssh *ssh)
 	c->sent = BUF_INIT(REPLIES_MAX * 128);
 	c->queue = BUF_INIT(CHAN_QUEUE_MAX);
 	window_init(&c->win, window_first(ssh));
+	m->granted += c->win.size;
 	m->slots[m->low++] = c;
 	m->open++;
 	return c;
@@ -103,6 +104,7 @@ void mux_gone(struct ssh *ssh, struct chan *c)
 	if (m->room_chan == c)
 		m->room_chan = NULL;
 	c->stage = CHAN_GONE;
+	m->granted -= c->win.size;
 	m->open--;
 	m->gone++;
 }

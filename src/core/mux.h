@@ -74,6 +74,7 @@ struct mux {
 	struct chan **slots;
 	size_t slot_count, open, gone;                      /* open: without those gone */
 	size_t low;                                         /* no free slot below */
+	uint64_t granted;                                   /* sizes of the windows of all channels: bounded by window_budget */
 	bool peer_opened, we_opened, no_more_sessions;
 	struct chan *ready_first, *ready_last;
 	unsigned stray;

@@ -13,11 +13,19 @@ static uint32_t window_limit(const struct ssh *ssh)
 	return max > least ? max : least;
 }
 
+/* What all channels of a connection may have outstanding: two streams at full size, or many that share. */
+static uint64_t window_budget(const struct ssh *ssh)
+{
+	return 2 * (uint64_t)window_limit(ssh);
+}
+
 /* Where the login has shown a long path, what 200 MB/s need to fill it, within limits: each round trip of growing costs a stream that time. */
 uint32_t window_first(const struct ssh *ssh)
 {
-	enum { FOR_ONE_MS = 200 * 1024, LONG_PATH_MAX = 16 * 1024 * 1024 };
+	enum { FOR_ONE_MS = 200 * 1024, LONG_PATH_MAX = 16 * 1024 * 1024, SCARCE = 4 * CHAN_PACKET };
 	const struct mux *m = ssh->mux;
+	if (m && m->granted + WINDOW_FIRST > window_budget(ssh) && m->open)
+		return SCARCE;
 	if (ssh->setup.window_first)
 		return ssh->setup.window_first;
 	if (!m || !m->rtt_asked || m->rtt == RTT_UNKNOWN)
@@ -91,6 +99,9 @@ static void measure(struct ssh *ssh, struct window *w, size_t n)
 	w->epoch_bytes = 0;
 	if (want > window_limit(ssh))
 		want = window_limit(ssh);
+	uint64_t granted = ssh->mux->granted, free = window_budget(ssh) > granted ? window_budget(ssh) - granted : 0;
+	if (want > w->size + free)
+		want = w->size + free;
 	if (want > w->want)
 		w->want = (uint32_t)want;
 }
@@ -122,8 +133,9 @@ void window_give(struct ssh *ssh, struct chan *c, size_t n)
 		w->edge = c->bytes_in + w->left;
 		w->edge_at = ssh->now;
 	}
-	uint32_t add = w->consumed + (w->want > w->size ? w->want - w->size : 0);
-	w->size += add - w->consumed;
+	uint32_t more = w->want > w->size ? w->want - w->size : 0, add = w->consumed + more;
+	w->size += more;
+	ssh->mux->granted += more;
 	w->left += add;
 	w->consumed = 0;
 	mux_send(ssh, &desc_channel_adjust, &(struct msg_channel_adjust){c->peer, add});

@@ -55,9 +55,20 @@ static void close_endpoint(struct drive *d, struct endpoint *e)
 	endpoint_watch(e);                                  /* sources rest; sinks get what is left */
 }
 
+/* The youngest come first. What lies there for readers that never come, of channels that are gone, must not pile up. */
+static void abandon_old(struct drive *d)
+{
+	enum { DEAD_MAX = 64 };
+	unsigned dead = 0;
+	for (struct endpoint *e = d->endpoints; e; e = e->next)
+		if (e->dead && !endpoint_drained(e) && ++dead > DEAD_MAX)
+			endpoint_abandon(e);
+}
+
 static void free_dead(struct drive *d)
 {
 	struct endpoint **at = &d->endpoints;
+	abandon_old(d);
 	while (*at) {
 		struct endpoint *e = *at;
 		if (!e->dead || !endpoint_drained(e)) {

@@ -95,6 +95,7 @@ struct frame_prove { bool ok; struct slice list; };        /* list of public blo
 struct frame_pty { bool ok; struct slice name; };
 struct frame_pty_done { struct slice name; };
 
+enum { NET_CHANNELS = 1024 };                              /* of one connection at once, whatever MaxSessions says */
 /* session: counts the sessions of a connection. Channel numbers are used again, while words about the last one may be on their way. */
 struct frame_open { uint32_t session, chan; };
 struct frame_request { uint32_t session; struct slice name; bool want_reply; struct slice data; };

@@ -58,6 +58,14 @@ static void put_software(const struct monitor *m, struct buf *out)
 		put_fmt(out, " %s", m->conf.version_addendum);
 }
 
+/* Some more than there may be sessions: those that are refused are channels for a moment, too. */
+static uint32_t channels(const struct sshd_conf *c)
+{
+	enum { LEAST = 128, SPARE = 32 };
+	uint32_t want = (uint32_t)c->max_sessions + SPARE;
+	return want < LEAST ? LEAST : want > NET_CHANNELS ? NET_CHANNELS : want;
+}
+
 bool mon_send_profile(struct monitor *m, uint16_t number, const int *fds, size_t n)
 {
 	struct buf software = BUF_INIT(256), kex = BUF_INIT(NAMES_MAX), cipher = BUF_INIT(NAMES_MAX), mac = BUF_INIT(NAMES_MAX),
@@ -79,7 +87,7 @@ bool mon_send_profile(struct monitor *m, uint16_t number, const int *fds, size_t
 		.sig_algs = buf_slice(&sig), .timeouts = buf_slice(&timeouts), .host_keys = buf_slice(&keys),
 		.rekey_bytes = c->rekey_limit.bytes, .rekey_ms = c->rekey_limit.seconds * 1000,
 		.keepalive_ms = (uint64_t)c->client_alive_interval * 1000, .keepalive_count = (uint32_t)c->client_alive_count_max,
-		.window_max = c->channel_window_max, .trace = (uint32_t)log_get_level(),
+		.channel_max = channels(c), .window_max = c->channel_window_max, .trace = (uint32_t)log_get_level(),
 		.unused_ms = c->unused_connection_timeout > 0 ? (uint64_t)c->unused_connection_timeout * 1000 : 0,
 		.tos_interactive = tos(c->ipqos.interactive), .tos_bulk = tos(c->ipqos.bulk),
 	};

@@ -254,7 +254,7 @@ static bool on_pty(void *server, const void *msg, struct frame *f)
 	const struct account *a = m->login.account;
 	(void)msg;
 	(void)f;
-	bool ok = m->ptys.n < 64 && pty_open(&pty, &err);
+	bool ok = m->ptys.n < NET_CHANNELS && pty_open(&pty, &err);
 	if (ok && !pty_give(&pty, a->uid, a->gid, &err)) {
 		log_error("%s", err.text);
 		pty_close(&pty);

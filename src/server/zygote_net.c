@@ -9,8 +9,8 @@
 #include "sys/account.h"
 #include "sys/files.h"
 
-/* Descriptors of one connection: four of each of 64 sessions, and those of the process itself. */
-enum { NET_FDS = 384 };
+/* Descriptors of one connection: four of each session, and those of the process itself. */
+enum { NET_FDS = 4 * NET_CHANNELS + 64 };
 
 static bool prepare(void *arg, const struct frame_init *init, struct err *err)
 {

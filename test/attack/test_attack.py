@@ -357,6 +357,39 @@ def test_a_number_that_is_used_again(target):
     w.close()
 
 
+def test_many_sessions(sshd):
+    """MaxSessions is what counts: descriptors and channels of the network process are enough."""
+    w = logged_in(sshd('MaxSessions 200'))
+    numbers = [w.session_open(i) for i in range(200)]
+    assert None not in numbers and w.session_open(200) is None
+    for n in numbers:
+        w.request(n, 'exec', string('cat'))
+    for i, n in enumerate(numbers):
+        w.send(bytes([wire.DATA]) + u32(n) + string(b'%d' % i))
+    seen = {}
+    while len(seen) < 200:
+        p = w.expect(wire.DATA, skip=(wire.REQUEST_OK, wire.ADJUST, wire.GLOBAL, wire.EXT_INFO))
+        seen[struct.unpack('>I', p[1:5])[0]] = p[9:]
+    assert seen == {i: b'%d' % i for i in range(200)}
+    w.close()
+
+
+def test_what_nobody_reads_does_not_pile_up(target):
+    """Channels that are closed with data for a command that never reads it: only some of them are kept for it."""
+    w = logged_in(target)
+    for i in range(100):
+        n = w.session_open(i)
+        w.request(n, 'exec', string('while kill -0 $PPID 2>/dev/null; do sleep 0.3; done >&- 2>&-'), reply=False)
+        w.send(bytes([wire.DATA]) + u32(n) + string(bytes(32000)))
+        for _ in range(10):
+            w.send(bytes([wire.DATA]) + u32(n) + string(bytes(32000)))
+        w.send(bytes([wire.CLOSE]) + u32(n))
+    last = w.session_open(100)
+    net = net_of(target)
+    assert last is not None and len(os.listdir(f'/proc/{net}/fd')) < 90
+    w.close()
+
+
 def test_windows(target):
     w = logged_in(target)
     w.session_open()
