@@ -10,7 +10,7 @@
 #include "core/packet.h"
 #include "key/cert.h"
 
-enum { VALUE_MAX = 64 * 1024, TRANSCRIPT_MAX = 512 * 1024 };
+enum { VALUE_MAX = PACKET_MAX, TRANSCRIPT_MAX = 4 * PACKET_MAX };   /* whatever a packet can hold is hashed whole */
 
 void kex_init(struct ssh *ssh)
 {

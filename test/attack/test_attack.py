@@ -517,6 +517,23 @@ def test_data_during_rekey(target):
         w.close()
 
 
+@pytest.mark.parametrize('size', [40000, 60000, 100000, 200000, 255000])
+def test_large_offers(target, size):
+    """The lists of a KEXINIT may be long (a packet has 256 KiB once the user is in): a rekey works, the connection lives on."""
+    w = logged_in(target)
+    w.begin(kex='curve25519-sha256,' + ','.join(f'x{i:06}@example' for i in range(size // 16)))
+    w.take_keys(w.exchange())
+    assert w.session_open() == 0
+    w.close()
+    w = dial(target)
+    w.versions()
+    w.send(w.make_kexinit(kex='curve25519-sha256,' + ','.join(f'x{i:06}@example' for i in range(size // 16))))
+    w.expect(wire.KEXINIT)
+    if size > 65000:
+        ends_with(w, 'Bad packet length')
+    w.close()
+
+
 # What authentication says.
 def test_user_names_write_one_line_each(sshd, account):
     server = sshd('MaxStartups 200')
