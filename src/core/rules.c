@@ -166,14 +166,15 @@ bool on_unimplemented(struct ssh *ssh, struct slice payload)
 	return stray(ssh);
 }
 
-/* RFC 4253, section 11.3. Some peers leave fields out (QUIRK_DEBUG_BROKEN), so only what is whole is shown. */
+/* RFC 4253, section 11.3. Some peers leave fields out (QUIRK_DEBUG_BROKEN), so only what is whole is
+ * shown, and only to who debugs: nobody's log is the peer's to fill. */
 bool on_debug(struct ssh *ssh, struct slice payload)
 {
 	struct msg_debug m;
 	if (msg_decode(&desc_debug, payload, &m)) {
 		struct buf text = BUF_INIT(2048);
 		put_text(&text, m.text, 1024, 0);
-		trace(ssh, m.display ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG1, "the peer says: %s", buf_cstr(&text));
+		trace(ssh, m.display ? LOG_LEVEL_DEBUG1 : LOG_LEVEL_DEBUG2, "Remote: %s", buf_cstr(&text));
 		buf_clear(&text);
 	} else if (!(ssh->quirks & QUIRK_DEBUG_BROKEN)) {
 		ssh_die(ssh, REASON_PROTOCOL_ERROR, "malformed DEBUG");
