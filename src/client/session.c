@@ -1,6 +1,7 @@
 /* The client's session channel: terminal, environment, command, signals, exit status (RFC 4254, 6). */
 #include "client/client.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -302,7 +303,7 @@ void session_closed(struct session *s)
 	tty_leave_raw();
 	if (s->c->tty && s->pty_asked)
 		log_info("Connection to %s closed.", text_show(slice_str(s->c->host)));
-	int status = s->status < 0 ? 255 : s->status;
+	int status = s->status < 0 || s->lost ? 255 : s->status;
 	if (!update_holds(s->c->update, status))
 		client_over(s->c, status, "%s", "");
 }
@@ -312,8 +313,23 @@ bool session_draining(const struct session *s)
 	return s && !s->open && s->endpoint;
 }
 
+/* A reader that left (EPIPE) wanted no more; anything else is a loss, and never status 0. */
+static void note_loss(struct session *s, enum chan_stream stream, const char *name)
+{
+	int error = endpoint_sink_error(s->endpoint, stream);
+	if (error == 0 || error == EPIPE || s->lost)
+		return;
+	s->lost = true;
+	log_error("cannot write what comes from %s to %s: %s; output is lost: make room there and run the command again",
+		text_show(slice_str(s->c->host)), name, strerror(error));
+}
+
 void session_ended(struct session *s, bool sink)
 {
+	if (sink) {
+		note_loss(s, STREAM_OUT, "standard output");
+		note_loss(s, STREAM_ERR, "standard error");
+	}
 	if (!sink || !s->open)
 		return;
 	/* Nobody reads our standard output any more: tell the far end to stop (eow), as ssh in a pipe to head(1) must. */

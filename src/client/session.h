@@ -10,7 +10,7 @@ struct session {
 	uint32_t chan;
 	int saved[3], null, status;
 	unsigned interrupts, envs;
-	bool open, pty_asked, raw;
+	bool open, pty_asked, raw, lost;                    /* lost: output that found no room here */
 	bool line_start, escape_seen, quoted, held;         /* escape.c */
 	bool flow;                                          /* ^S and ^Q are ours to carry out (xon-xoff) */
 };

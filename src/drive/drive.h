@@ -67,6 +67,7 @@ bool endpoint_drained(const struct endpoint *);            /* no sink has a back
 void endpoint_eof(struct endpoint *);                       /* as if the peer's EOF had arrived */
 bool endpoint_send(struct endpoint *, struct slice);       /* as if read from the source; false: no room, try later */
 void endpoint_say(struct endpoint *, enum chan_stream, struct slice);   /* as if it had arrived, without window */
+int endpoint_sink_error(const struct endpoint *, enum chan_stream);   /* errno of the write that broke it; 0: none did */
 int endpoint_sink_fd(const struct endpoint *, enum chan_stream);
 
 #endif

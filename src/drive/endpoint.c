@@ -64,6 +64,7 @@ static void give_back(struct endpoint *e, struct sink *s)
 static void break_sink(struct endpoint *e, int i)
 {
 	struct sink *s = &e->sink[i];
+	s->error = errno;
 	s->owed += s->backlog.len - s->done;
 	for (unsigned k = 0; k < s->nslices; k++)
 		s->owed += s->slices[k].iov_len;
@@ -514,6 +515,11 @@ void endpoint_say(struct endpoint *e, enum chan_stream i, struct slice text)
 	flush_backlog(e, (int)i);
 	give_back(e, s);
 	endpoint_watch(e);
+}
+
+int endpoint_sink_error(const struct endpoint *e, enum chan_stream i)
+{
+	return e->sink[i].error;
 }
 
 int endpoint_sink_fd(const struct endpoint *e, enum chan_stream i)

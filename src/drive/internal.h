@@ -18,6 +18,7 @@ struct sink {
 	unsigned nslices;
 	size_t owed;                                        /* bytes that the window gets back once they are written */
 	size_t own;                                         /* of these, our own words, which cost no window */
+	int error;                                          /* what broke it */
 	bool open, eof;
 };
 struct endpoint {

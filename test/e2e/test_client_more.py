@@ -203,3 +203,22 @@ def test_y_logs_to_syslog(lab):
     r = subprocess.run(['strace', '-f', '-e', 'trace=connect,sendto', '-o', trace, plain[0], '-y', *plain[1:]], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert r.returncode == 255 and r.stderr == ''
     assert '"/dev/log"' in trace.read_text()
+
+
+@pytest.mark.parametrize('command', ['echo hi', 'head -c 3000000 /dev/zero', 'echo hi; exit 3'])
+@pytest.mark.parametrize('stream', ['stdout', 'stderr'])
+def test_output_lost_on_a_full_disk_is_no_success(lab, folder, stream, command):
+    log = folder / 'ssh.log'
+    with open('/dev/full', 'wb') as full, open(os.devnull, 'wb') as null:
+        p = lab.start(command if stream == 'stdout' else f'({command}) >&2', options=('-E', str(log)), stdin=null, **{'stdout': null, 'stderr': null, stream: full})
+        assert p.wait(30) == 255
+    name = {'stdout': 'standard output', 'stderr': 'standard error'}[stream]
+    assert f'cannot write what comes from 127.0.0.1 to {name}: No space left on device' in log.read_text()
+
+
+def test_a_reader_that_leaves_is_no_loss(lab, folder):
+    """head(1) and its like: no word of lost output."""
+    p = lab.start('head -c 100000000 /dev/zero', stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    p.stdout.read(10)
+    p.stdout.close()
+    assert p.wait(30) == 255 and p.stderr.read() in (b'', '')
