@@ -56,6 +56,24 @@ static const char *peer_text(struct client *c)
 	return text;
 }
 
+/* The words of OpenSSH, as people search for them. */
+static void on_lost(struct client *c, struct slice why)
+{
+	bool terminal = session_leave_terminal(c->session);
+	if (c->logged_in && slice_eq_str(why, "end of file")) {
+		if (terminal)
+			log_error("Connection to %s closed by remote host.", text_show(slice_str(c->host)));
+		client_over(c, 255, terminal ? "Connection to %s closed." : "Connection to %s closed by remote host.", text_show(slice_str(c->host)));
+	} else if (slice_eq_str(why, "end of file"))
+		client_over(c, 255, "Connection closed by %s", peer_text(c));
+	else if (slice_eq_str(why, "Connection reset by peer"))
+		client_over(c, 255, "Connection reset by %s", peer_text(c));
+	else if (c->logged_in && slice_eq_str(why, "Broken pipe"))
+		client_over(c, 255, "client_loop: send disconnect: Broken pipe");
+	else
+		client_over(c, 255, "Connection to %s: %s", peer_text(c), text_show(why));
+}
+
 static void on_over(struct client *c, const struct ssh_event *ev)
 {
 	if (update_ends(c->update) || session_draining(c->session))
@@ -68,13 +86,14 @@ static void on_over(struct client *c, const struct ssh_event *ev)
 	}
 	if (ev->by_peer && ev->number == REASON_BY_APPLICATION && c->status >= 0)
 		client_over(c, c->status, "%s", "");
+	else if (ev->lost)
+		on_lost(c, ev->text);
 	else if (ev->by_peer)
 		client_over(c, 255, "Received disconnect from %s:%u: %s", peer_text(c), ev->number, text_show(ev->text));
 	else if (ev->number == REASON_NO_MORE_METHODS || ev->number == REASON_HOST_KEY_NOT_VERIFIABLE || ev->number == REASON_AUTH_CANCELLED)
 		client_over(c, 255, "%s", text_show(ev->text));
-	else if (ev->number == REASON_CONNECTION_LOST && slice_eq_str(ev->text, "end of file"))
-		client_over(c, 255, c->logged_in ? "Connection to %s closed by remote host." : "Connection closed by %s",
-			c->logged_in ? text_show(slice_str(c->host)) : peer_text(c));
+	else if (ev->number == REASON_CONNECTION_LOST)
+		client_over(c, 255, "Timeout, server %s not responding.", text_show(slice_str(c->host)));
 	else if (ev->number == REASON_KEX_FAILED && slice_has_prefix(ev->text, "no matching "))
 		client_over(c, 255, "Unable to negotiate with %s: %s", peer_text(c), text_show(ev->text));
 	else

@@ -297,11 +297,16 @@ bool session_event(struct session *s, const struct ssh_event *ev)
 	}
 }
 
+bool session_leave_terminal(struct session *s)
+{
+	tty_leave_raw();
+	return s && s->c->tty && s->pty_asked;
+}
+
 void session_closed(struct session *s)
 {
 	s->endpoint = NULL;
-	tty_leave_raw();
-	if (s->c->tty && s->pty_asked)
+	if (session_leave_terminal(s))
 		log_info("Connection to %s closed.", text_show(slice_str(s->c->host)));
 	int status = s->status < 0 || s->lost ? 255 : s->status;
 	if (!update_holds(s->c->update, status))

@@ -21,6 +21,7 @@ void session_free(struct session *);                       /* gives terminal and
 bool session_event(struct session *, const struct ssh_event *);   /* false: not of this session */
 void session_closed(struct session *);
 bool session_draining(const struct session *);              /* the channel is gone, its last bytes wait for our standard output */
+bool session_leave_terminal(struct session *);             /* gives it back; false: there is none at the far end. NULL is fine */
 void session_ended(struct session *, bool sink);
 void session_raw(struct session *, bool on);                 /* the terminal's mode around a question; NULL is fine */
 void session_break(struct session *);

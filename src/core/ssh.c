@@ -252,7 +252,10 @@ void ssh_ended(struct ssh *ssh, const char *why)
 	if (ssh->phase == PHASE_VERSION)
 		trace(ssh, LOG_LEVEL_ERROR, "kex_exchange_identification: %s%s", strncmp(why, "Connection reset", 16) ? "" : "read: ",
 			strcmp(why, "end of file") ? why : "Connection closed by remote host");
+	if (ssh->phase == PHASE_OVER)
+		return;
 	ssh_over(ssh, REASON_CONNECTION_LOST, slice_str(why), true);
+	ssh->events.list[ssh->events.count - 1].lost = true;
 }
 
 void ssh_rekey(struct ssh *ssh)

@@ -78,7 +78,8 @@ enum ssh_event_kind {
 	EV_GLOBAL,         /* name, want_reply, data; ssh_global_reply if want_reply */
 	EV_GLOBAL_REPLY,   /* ok, data, name */
 	EV_PONG,           /* number: milliseconds of the round trip */
-	EV_OVER,           /* the connection has ended: number is the reason code, text why, by_peer who said so (then raw).
+	EV_OVER,           /* the connection has ended: number is the reason code, text why, by_peer who said so (then raw);
+	                    * lost: nobody said anything, the descriptor ended, text is the system's word for it.
 	                    * Server, with ssh_peer_version empty: "invalid format"; with reason KEX_FAILED "no matching ... Their
 	                    * offer: ..."; "probed" or "scanned": the words of OpenSSH's log lines, without the address */
 };
@@ -90,7 +91,7 @@ struct ssh_event {
 	uint32_t chan, number;
 	enum chan_stream stream;
 	enum log_level level;
-	bool want_reply, ok, stable, by_peer;
+	bool want_reply, ok, stable, by_peer, lost;
 	struct slice name, data, text;
 	struct ask ask;
 };

@@ -148,9 +148,20 @@ def test_server_alive(lab, which):
     pid = int(peers.split('pid=')[1].split(',')[0])
     os.kill(pid, signal.SIGSTOP)
     try:
-        assert p.wait(15) == 255 and b'not responding' in p.stderr.read()
+        assert p.wait(15) == 255 and p.stderr.read() == b'Timeout, server 127.0.0.1 not responding.\r\n'
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+@both
+@pytest.mark.parametrize('options,words', [((), b'Connection to 127.0.0.1 closed by remote host.\r\n'),
+                                           (('-tt',), b'Connection to 127.0.0.1 closed by remote host.\r\nConnection to 127.0.0.1 closed.\r\n')])
+def test_server_that_is_gone(lab, which, options, words):
+    p = lab.start('echo ready; sleep 100', which=which, options=options)
+    assert p.stdout.readline().strip() == b'ready'
+    peers = subprocess.run(['ss', '-tnpH', f'sport = :{lab.server.port} and dport = :{local_port(p.pid, lab.server.port)}'], capture_output=True, text=True).stdout
+    os.kill(int(peers.split('pid=')[1].split(',')[0]), signal.SIGKILL)
+    assert p.wait(15) == 255 and p.stderr.read() == words
 
 
 def local_port(pid, port):
