@@ -333,7 +333,7 @@ bool config_load(struct client *c, const struct ssh_options *o, struct err *e)
 	static const char *const sessions[] = {"none", "subsystem", "shell"};
 	struct addr local[64] = {{0}};
 	struct ssh_load_ctx ctx = {.host = o->host, .command = o->command, .local_user = c->local_user,
-		.session_type = o->command ? "exec" : sessions[2], .version = "OpenSSH_10.5", .local = local};
+		.session_type = o->command ? "exec" : sessions[2], .version = SSH_RELEASE, .local = local};
 	ctx.local_n = local_addresses(local, ARRAY_LEN(local));
 	for (size_t i = 0; i < o->nset; i++)
 		for (size_t k = 0; k < 2; k++)

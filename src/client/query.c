@@ -150,5 +150,5 @@ bool query_print(const char *what, struct buf *out, struct err *e)
 
 void query_version(struct buf *out)
 {
-	put_fmt(out, "OpenSSH_10.5p1 Hawser_%s, %s\n", HAWSER_VERSION, crypto_version());
+	put_fmt(out, SSH_RELEASE " Hawser_%s, %s\n", HAWSER_VERSION, crypto_version());
 }

@@ -35,7 +35,7 @@ const struct conf_choice choices_permit_tunnel[] = {
 const struct conf_choice choices_yes_no_ask[] = {
 	{"true", CONF_YES}, {"false", CONF_NO}, {"yes", CONF_YES}, {"no", CONF_NO}, {"ask", CONF_ASK}, END};
 const struct conf_choice choices_weak[] = {
-	{"true", CONF_WEAK_YES}, {"false", CONF_WEAK_NO}, {"yes", CONF_WEAK_YES}, {"no", CONF_WEAK_NO},
+	{"yes", CONF_WEAK_YES}, {"no", CONF_WEAK_NO}, {"true", CONF_WEAK_YES}, {"false", CONF_WEAK_NO},
 	{"no-pq-kex", CONF_WEAK_NO_PQ_KEX}, END};
 const struct conf_choice choices_log_level[] = {
 	{"QUIET", LOG_LEVEL_QUIET}, {"FATAL", LOG_LEVEL_FATAL}, {"ERROR", LOG_LEVEL_ERROR}, {"INFO", LOG_LEVEL_INFO},
@@ -46,7 +46,7 @@ const struct conf_choice choices_facility[] = {
 	{"DAEMON", 3}, {"USER", 1}, {"AUTH", 4}, {"AUTHPRIV", 10}, {"LOCAL0", 16}, {"LOCAL1", 17}, {"LOCAL2", 18}, {"LOCAL3", 19},
 	{"LOCAL4", 20}, {"LOCAL5", 21}, {"LOCAL6", 22}, {"LOCAL7", 23}, END};
 const struct conf_choice choices_root[] = {
-	{"without-password", CONF_ROOT_NO_PASSWORD}, {"prohibit-password", CONF_ROOT_NO_PASSWORD},
+	{"prohibit-password", CONF_ROOT_NO_PASSWORD}, {"without-password", CONF_ROOT_NO_PASSWORD},
 	{"forced-commands-only", CONF_ROOT_FORCED_ONLY}, {"yes", CONF_ROOT_YES}, {"no", CONF_ROOT_NO}, END};
 const struct conf_choice choices_forward[] = {
 	{"yes", CONF_FWD_ALL}, {"all", CONF_FWD_ALL}, {"no", CONF_FWD_NO}, {"remote", CONF_FWD_REMOTE}, {"local", CONF_FWD_LOCAL}, END};

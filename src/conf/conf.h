@@ -14,6 +14,8 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
+#define SSH_RELEASE "OpenSSH_10.5p1"                      /* whose place we take: -V, Match version */
+
 /* Values that are more than an int, a uint64_t or a char *. None has padding. */
 struct conf_list { char **v; size_t n; };                 /* words in the order of the file */
 struct conf_ints { int *v; size_t n; };

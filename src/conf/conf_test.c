@@ -214,7 +214,7 @@ static void server_values(void **state)
 {
 	(void)state;
 	const struct conf_table *t = &sshd_table;
-	shows(t, "PermitRootLogin", "prohibit-password", "permitrootlogin without-password\n");
+	shows(t, "PermitRootLogin", "prohibit-password", "permitrootlogin prohibit-password\n");
 	shows(t, "Compression", "delayed", "compression yes\n");
 	shows(t, "AllowTcpForwarding", "ALL", "allowtcpforwarding yes\n");
 	shows(t, "MaxStartups", "10:30:60", "maxstartups 10:30:60\n");
@@ -223,7 +223,7 @@ static void server_values(void **state)
 	shows(t, "PerSourceMaxStartups", "none", "persourcemaxstartups none\n");
 	shows(t, "PerSourcePenalties", "no", "persourcepenalties no\n");
 	shows(t, "PerSourcePenalties", "authfail:1m overflow:deny-all",
-		"persourcepenalties crash:90 authfail:60 invaliduser:5 noauth:1 grace-exceeded:10 refuseconnection:10 max:600 min:15 "
+		"persourcepenalties crash:90 authfail:60 noauth:1 invaliduser:5 grace-exceeded:10 refuseconnection:10 max:600 min:15 "
 		"max-sources4:65536 max-sources6:65536 overflow:deny-all overflow6:deny-all\n");
 	shows(t, "Subsystem", "sftp  /usr/lib/openssh/sftp-server -l \"INFO x\"", "subsystem sftp /usr/lib/openssh/sftp-server -l \"INFO x\"\n");
 	shows(t, "AuthenticationMethods", "publickey,password keyboard-interactive:pam",
@@ -290,7 +290,7 @@ static void first_value_wins_and_lists_grow(void **state)
 	assert_int_equal(c.update_host_keys, CONF_YES);
 	assert_int_equal(c.escape_char, '~');
 	assert_int_equal(c.ipqos.interactive, 0xb8);
-	assert_int_equal(c.ipqos.bulk, -1);
+	assert_int_equal(c.ipqos.bulk, 0);
 	ssh_conf_clear(&c);
 }
 

@@ -24,7 +24,7 @@ struct ssh_load_ctx {
 	const char *command;                                /* remote command; NULL or "": none */
 	const char *session_type;                           /* "shell", "exec", "subsystem", "none" */
 	const char *local_user;
-	const char *version;                                /* for Match version: "OpenSSH_10.5" */
+	const char *version;                                /* for Match version: SSH_RELEASE */
 	const struct addr *local;                           /* addresses of our interfaces, for Match localnetwork */
 	size_t local_n;
 };

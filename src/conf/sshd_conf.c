@@ -128,17 +128,31 @@ bool sshd_conf_user_allowed(const struct sshd_conf *c, const char *user, const c
 	return *why == NULL;
 }
 
+/* OpenSSH's sshd writes keywords as the manual spells them since 10.5; its ssh writes them in lower case. */
+static void show_spelled(const struct conf_key *k, const struct sshd_conf *c, struct buf *b)
+{
+	struct buf lines = BUF_INIT(1 << 20);
+	size_t n = strlen(k->name);
+	conf_show(k, c, CONF_DUMP_OPENSSH, &lines);
+	struct slice rest = buf_slice(&lines);
+	while (rest.n > n) {
+		struct slice line = slice_cut(&rest, '\n');
+		put_fmt(b, "%s%.*s\n", k->name, (int)(line.n - n), (const char *)line.p + n);
+	}
+	buf_clear(&lines);
+}
+
 void sshd_conf_dump(const struct sshd_conf *c, struct buf *b)
 {
 	for (size_t i = 0; i < sshd_table.count; i++) {
 		const struct conf_key *k = &sshd_table.keys[i];
 		if (k->type != &CT_LISTEN) {
-			conf_show(k, c, CONF_DUMP_OPENSSH, b);
+			show_spelled(k, c, b);
 			continue;
 		}
 		struct conf_list all = sshd_conf_listeners(c);
 		for (size_t j = 0; j < all.n; j++)
-			put_fmt(b, "listenaddress %s\n", all.v[j]);
+			put_fmt(b, "ListenAddress %s\n", all.v[j]);
 		conf_list_clear(&all);
 	}
 }

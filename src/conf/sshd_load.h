@@ -21,7 +21,7 @@ struct sshd_match {                                        /* borrowed; NULL: no
 	bool invalid_user;
 	const char *const *groups;                          /* names of the user's groups */
 	size_t groups_n;
-	const char *host, *addr, *laddr, *rdomain, *version;
+	const char *host, *addr, *laddr, *rdomain;
 	int lport;                                          /* 0: not known */
 };
 

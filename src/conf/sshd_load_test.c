@@ -84,7 +84,7 @@ static void says(const char *text, const char *want)
 static const char *const groups[] = {"staff", "wheel"};
 static const struct sshd_match bob = {
 	.user = "bob", .groups = groups, .groups_n = 2, .host = "pc.example.com", .addr = "192.0.2.7", .laddr = "192.0.2.1",
-	.lport = 22, .version = "Hawser_1",
+	.lport = 22,
 };
 
 static void stock_file_of_debian(void **state)
@@ -139,7 +139,7 @@ static void match_overrides(void **state)
 	banner_is("Match localport=2222\nBanner b\n", &bob, NULL);
 	banner_is("Match user = bob\nBanner b\n", &bob, "b");
 	banner_is("Match user =bob\nBanner b\n", &bob, "b");
-	banner_is("Match Version Hawser*\nBanner b\n", &bob, "b");
+	banner_is("Match Version OpenSSH_10.5*\nBanner b\n", &bob, "b");
 	banner_is("Match RDomain *\nBanner b\n", &bob, NULL);
 	banner_is("Match Invalid-User\nBanner b\n", &bob, NULL);
 	banner_is("Match All\nBanner b\n", &bob, "b");
@@ -319,12 +319,12 @@ static void dump_as_sshd_T(void **state)
 	struct buf b = BUF_INIT(1 << 16);
 	sshd_conf_dump(&c, &b);
 	const char *s = buf_cstr(&b);
-	assert_true(slice_has_prefix(buf_slice(&b), "port 2222\naddressfamily any\nlistenaddress [::]:2222\nlistenaddress 0.0.0.0:2222\nusepam no\n"));
-	assert_non_null(strstr(s, "\npermitrootlogin without-password\n"));
-	assert_non_null(strstr(s, "\nallowusers a\nallowusers b\n"));
-	assert_non_null(strstr(s, "\nbanner none\n"));
-	assert_non_null(strstr(s, "\nauthorizedkeysfile .ssh/authorized_keys .ssh/authorized_keys2\n"));
-	assert_non_null(strstr(s, "\nmaxstartups 10:30:100\npersourcemaxstartups none\npersourcenetblocksize 32:128\n"));
+	assert_true(slice_has_prefix(buf_slice(&b), "Port 2222\nAddressFamily any\nListenAddress [::]:2222\nListenAddress 0.0.0.0:2222\nUsePAM no\n"));
+	assert_non_null(strstr(s, "\nPermitRootLogin prohibit-password\n"));
+	assert_non_null(strstr(s, "\nAllowUsers a\nAllowUsers b\n"));
+	assert_non_null(strstr(s, "\nBanner none\n"));
+	assert_non_null(strstr(s, "\nAuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2\n"));
+	assert_non_null(strstr(s, "\nMaxStartups 10:30:100\nPerSourceMaxStartups none\nPerSourceNetBlockSize 32:128\n"));
 	buf_clear(&b);
 	sshd_conf_clear(&c);
 	sshd_file_free(f);

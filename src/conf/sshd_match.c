@@ -58,7 +58,8 @@ static bool by_rdomain(const struct sshd_match *m, const char *arg)
 
 static bool by_version(const struct sshd_match *m, const char *arg)
 {
-	return in_list(m->version, arg, false);
+	(void)m;
+	return in_list(SSH_RELEASE, arg, false);
 }
 
 static bool by_invalid_user(const struct sshd_match *m, const char *arg)

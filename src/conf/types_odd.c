@@ -258,8 +258,8 @@ static void show_netblock(const struct conf_key *k, const void *field, enum conf
 
 #define P(f) offsetof(struct conf_penalties, f)
 static const struct penalty { const char *name; size_t offset; bool time; } penalties[] = {
-	{"crash:", P(crash), true}, {"authfail:", P(authfail), true}, {"invaliduser:", P(invaliduser), true},
-	{"noauth:", P(noauth), true}, {"grace-exceeded:", P(grace_exceeded), true},
+	{"crash:", P(crash), true}, {"authfail:", P(authfail), true}, {"noauth:", P(noauth), true},
+	{"invaliduser:", P(invaliduser), true}, {"grace-exceeded:", P(grace_exceeded), true},
 	{"refuseconnection:", P(refuseconnection), true}, {"max:", P(max), true}, {"min:", P(min), true},
 	{"max-sources4:", P(max_sources4), false}, {"max-sources6:", P(max_sources6), false},
 };
@@ -319,14 +319,14 @@ static bool set_penalties(const struct conf_input *in, void *field, struct err *
 static void show_penalties(const struct conf_key *k, const void *field, enum conf_dump how, struct buf *b)
 {
 	const struct conf_penalties *p = field;
-	(void)how;
 	conf_put_name(b, k);
 	if (!p->enabled) {
 		put_str(b, "no\n");
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(penalties); i++)
-		put_fmt(b, "%s%d ", penalties[i].name, *(const int *)(const void *)((const char *)p + penalties[i].offset));
+		put_fmt(b, "%s%d%s ", penalties[i].name, *(const int *)(const void *)((const char *)p + penalties[i].offset),
+			how == CONF_DUMP_OPENSSH && penalties[i].time ? ".000000" : "");
 	put_fmt(b, "overflow:%s overflow6:%s\n", p->overflow ? "deny-all" : "permissive", p->overflow6 ? "deny-all" : "permissive");
 }
 

@@ -110,7 +110,6 @@ bool mon_resolve(struct monitor *m)
 		.user = l->user, .invalid_user = l->user && !l->exists,
 		.groups = (const char *const *)l->groups.name, .groups_n = l->groups.n,
 		.host = m->peer.host, .addr = m->peer.addr, .laddr = m->peer.laddr, .lport = m->peer.lport, .rdomain = m->peer.rdomain[0] ? m->peer.rdomain : NULL,
-		.version = m->version[0] ? m->version : NULL,
 	};
 	struct err err;
 	sshd_conf_clear(&m->conf);

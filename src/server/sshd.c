@@ -198,7 +198,7 @@ int sshd_main(int argc, char **argv)
 		sshd_options_usage();
 		code = 1;
 	} else if (o.version) {
-		fprintf(stderr, "OpenSSH_10.5p1 Hawser_%s, %s\n", HAWSER_VERSION, crypto_version());
+		fprintf(stderr, SSH_RELEASE " Hawser_%s, %s\n", HAWSER_VERSION, crypto_version());
 	} else {
 		code = open_log(&o, NULL) ? run(&o, argv) : 1;
 	}

@@ -74,7 +74,7 @@ static void include(struct ssh_load *l, const char *wanted)
 /* EnableSSHKeysign in the system's file alone; no command of Match exec is run for it. */
 static bool is_enabled(struct keysign *k, struct err *e)
 {
-	const struct ssh_load_ctx ctx = {.host = "", .session_type = "exec", .local_user = k->me->name, .version = "OpenSSH_10.5"};
+	const struct ssh_load_ctx ctx = {.host = "", .session_type = "exec", .local_user = k->me->name, .version = SSH_RELEASE};
 	struct file_policy policy = {FILE_FOLLOW, 0, CONF_TEXT_MAX};
 	struct buf text = BUF_INIT(CONF_TEXT_MAX);
 	struct ssh_load *l = ssh_load_new(&ctx, NULL);

@@ -329,14 +329,17 @@ def test_options(bindir, sshd):
     assert run('-t', '-f', server.config).returncode == 0
     assert re.fullmatch(r'OpenSSH_\S+ Hawser_\S+, OpenSSL .*\n', run('-V').stderr)
     dump = run('-T', '-f', server.config, '-o', 'MaxAuthTries=3', '-p', '4').stdout
-    assert 'maxauthtries 3\n' in dump and 'port 4\n' in dump and f'port {server.port}' not in dump and '# sandbox: ' in dump
-    assert 'addressfamily inet6' in run('-T', '-6', '-f', server.config).stdout
+    assert 'MaxAuthTries 3\n' in dump and 'Port 4\n' in dump and f'Port {server.port}' not in dump and '# sandbox: ' in dump
+    assert 'AddressFamily inet6' in run('-T', '-6', '-f', server.config).stdout
     assert run('-f', '/no/such/file').returncode == 1
     assert run('-t', '-f', server.config, '-o', 'NoSuchKeyword=1').returncode in (1, 255)
     assert run('-Y').returncode == 1
     match = server.dir / 'match'
     match.write_text(server.config.read_text() + '\nMatch User ann Address 192.0.2.0/24\nBanner /ann\n')
-    assert 'banner /ann' in run('-T', '-f', match, '-C', 'user=ann,addr=192.0.2.7').stdout
-    assert 'banner none' in run('-T', '-f', match, '-C', 'user=ann,addr=192.0.3.7').stdout
+    assert 'Banner /ann' in run('-T', '-f', match, '-C', 'user=ann,addr=192.0.2.7').stdout
+    assert 'Banner none' in run('-T', '-f', match, '-C', 'user=ann,addr=192.0.3.7').stdout
+    match.write_text(server.config.read_text() + '\nMatch Version OpenSSH_10.5p1\nBanner /ours\nMatch Version OpenSSH_9*\nMaxAuthTries 2\n')
+    dump = run('-T', '-f', match, '-C', 'user=ann').stdout
+    assert 'Banner /ours' in dump and 'MaxAuthTries 6' in dump
     missing = run('-t', '-f', server.config, '-o', 'HostKey=/no/key', '-h', '/no/other')
     assert missing.returncode == 1 or server.host_key.exists()
