@@ -170,7 +170,7 @@ static bool send_rights(struct monitor *m)
 	struct frame_rights r = {
 		.user = slice_str(a->name), .home = slice_str(a->home), .shell = slice_str(a->shell),
 		.uid = a->uid, .gid = a->gid, .switch_user = geteuid() == 0, .chroot = slice_str(root),
-		.permit_tty = c->permit_tty && g->pty, .permit_rc = c->permit_user_rc && g->user_rc, .print_motd = c->print_motd,
+		.permit_tty = c->permit_tty && g->pty, .permit_rc = c->permit_user_rc && g->user_rc && c->force_command == NULL, .print_motd = c->print_motd,
 		.use_pam = c->use_pam, .change_password = m->login.change_password, .refused = m->login.refused, .max_sessions = (uint32_t)c->max_sessions,
 		.has_forced = c->force_command || g->has_command,
 		.forced = c->force_command ? slice_str(c->force_command) : g->command,

@@ -72,6 +72,11 @@ def test_rc_file(sshd, account, home):
     server = sshd()
     server.authorized.write_text('no-user-rc ' + server.authorized.read_text())
     assert server.ssh('echo command', login=account.name).stdout == 'command\n'
+    # A key's own command has it, the administrator's has not.
+    server = sshd()
+    server.authorized.write_text('command="echo forced" ' + server.authorized.read_text())
+    assert server.ssh('x', login=account.name).stdout == 'from rc\nforced\n'
+    assert sshd('ForceCommand echo forced').ssh('x', login=account.name).stdout == 'forced\n'
 
 
 def test_user_environment(sshd, account, home):
