@@ -1,6 +1,8 @@
 /* EXT_INFO: RFC 8308; entries of OpenSSH's PROTOCOL and of ours. */
 #include "core/kex.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/names.h"
 #include "base/text.h"
@@ -32,6 +34,21 @@ void extinfo_send(struct ssh *ssh)
 		count++;
 	}
 	packet_send(ssh, &desc_ext_info, &(struct msg_ext_info){count, buf_slice(&pairs)});
+	buf_clear(&pairs);
+}
+
+/* PROTOCOL of OpenSSH, ext-info-in-auth@openssh.com: a second one, behind the first request that named a user. */
+void extinfo_update(struct ssh *ssh, const char *sig_algs)
+{
+	struct buf pairs = BUF_INIT(32 * 1024);
+	if (ssh->role != SSH_SERVER || ssh->phase != PHASE_AUTH || !sig_algs || strcmp(sig_algs, ssh->setup.sig_algs) == 0 ||
+		!names_has_str(buf_slice(&ssh->ext.names), "ext-info-in-auth@openssh.com"))
+		return;
+	mem_free((char *)(uintptr_t)ssh->setup.sig_algs);
+	ssh->setup.sig_algs = mem_str(sig_algs);
+	put_cstring(&pairs, "server-sig-algs");
+	put_cstring(&pairs, sig_algs);
+	packet_send(ssh, &desc_ext_info, &(struct msg_ext_info){1, buf_slice(&pairs)});
 	buf_clear(&pairs);
 }
 

@@ -32,5 +32,6 @@ void kex_wipe_exchange(struct kex *);                       /* values of one exc
 void newkeys_derive(struct ssh *);                          /* hash and shared are there: makes next_in, next_out */
 void newkeys_send(struct ssh *);
 void extinfo_send(struct ssh *);
+void extinfo_update(struct ssh *, const char *sig_algs);   /* server: what holds for the user that was named, to a client that takes it */
 
 #endif

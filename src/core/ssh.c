@@ -292,6 +292,7 @@ void ssh_set_profile(struct ssh *ssh, const struct ssh_setup *setup)
 	s->channel_max = setup->channel_max;
 	s->window_first = setup->window_first;
 	s->window_max = setup->window_max;
+	extinfo_update(ssh, setup->sig_algs);
 	keepalive_heard(ssh);
 }
 

@@ -113,7 +113,7 @@ void ssh_trim(struct ssh *);                                /* nothing happened 
 void ssh_disconnect(struct ssh *, uint32_t reason, const char *text);   /* queues DISCONNECT; EV_OVER follows */
 void ssh_rekey(struct ssh *);                               /* ~R */
 void ssh_ping(struct ssh *, uint64_t now);                  /* ping@openssh.com where the peer has it; EV_PONG */
-void ssh_set_profile(struct ssh *, const struct ssh_setup *);   /* keepalive, rekey, windows, channel_max after Match blocks were resolved */
+void ssh_set_profile(struct ssh *, const struct ssh_setup *);   /* keepalive, rekey, windows, channel_max, sig_algs after Match blocks were resolved */
 /* SSH_MSG_GLOBAL_REQUEST; data is the body behind want_reply. */
 void ssh_global_request(struct ssh *, const char *name, bool want_reply, struct slice data);
 void ssh_global_reply(struct ssh *, bool ok, struct slice data);        /* to the oldest EV_GLOBAL that wants one */

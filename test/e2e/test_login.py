@@ -1,5 +1,5 @@
 """A user logs in with Debian's ssh: key, password, keyboard-interactive; commands and shells on a pty."""
-import os, pty, select, subprocess, time
+import os, pty, re, select, subprocess, time
 
 import paramiko
 import pytest
@@ -170,3 +170,12 @@ def test_all_key_types(sshd):
     for k in keys:
         server.key = k
         assert server.ssh('echo yes').stdout == 'yes\n', server.text()
+
+
+def test_signature_algorithms_of_the_users_block(sshd, bindir, account):
+    """ext-info-in-auth@openssh.com: once the user is named, the client hears what holds for him."""
+    server = sshd(f'PubkeyAcceptedAlgorithms ssh-ed25519,ssh-rsa\nMatch User {account.name}\nPubkeyAcceptedAlgorithms ssh-ed25519')
+    line = server.arguments('-o', 'LogLevel=DEBUG', login=account.name)
+    r = subprocess.run([str(bindir / 'ssh'), *line[1:], 'true'], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+    told = re.findall(r'server-sig-algs=<(.*?)>', r.stderr)
+    assert r.returncode == 0 and told == ['ssh-ed25519,ssh-rsa', 'ssh-ed25519'], r.stderr
