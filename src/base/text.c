@@ -250,9 +250,13 @@ bool text_to_size(struct slice s, uint64_t *out)
 	}
 	if (unit > 1)
 		s.n--;
-	uint64_t v;
-	if (!slice_to_u64(s, &v) || __builtin_mul_overflow(v, unit, &v))
+	uint64_t v, part = 0, scale = 1;
+	struct slice whole = slice_cut(&s, '.');
+	if (!slice_to_u64(whole, &v) || __builtin_mul_overflow(v, unit, &v) || s.n > 6)
 		return false;
-	*out = v;
-	return true;
+	for (size_t i = 0; i < s.n; i++)
+		scale *= 10;
+	if (s.n && (unit == 1 || !slice_to_u64(s, &part)))
+		return false;
+	return !__builtin_add_overflow(v, part * unit / scale, out);
 }

@@ -29,7 +29,7 @@ int match_list(struct slice text, struct slice patterns, bool fold);
 
 /* OpenSSH time: a sum of n[s|m|h|d|w]; seconds. */
 bool text_to_seconds(struct slice, uint64_t *out) MUST_CHECK;
-/* OpenSSH size: n[K|M|G]; bytes. */
+/* OpenSSH size: n[.n][K|M|G]; bytes. */
 bool text_to_size(struct slice, uint64_t *out) MUST_CHECK;
 
 #endif

@@ -86,6 +86,13 @@ static void times_and_sizes_parse(void **state)
 	assert_true(text_to_size(SLICE_LIT("2G"), &v));
 	assert_int_equal(v, 2147483648u);
 	assert_false(text_to_size(SLICE_LIT("K"), &v));
+	assert_true(text_to_size(SLICE_LIT("1.5G"), &v));
+	assert_true(v == 1610612736u);
+	assert_true(text_to_size(SLICE_LIT("0.25K"), &v));
+	assert_true(v == 256);
+	assert_false(text_to_size(SLICE_LIT("1.5"), &v));
+	assert_false(text_to_size(SLICE_LIT("1.xG"), &v));
+	assert_false(text_to_size(SLICE_LIT(".5G"), &v));
 }
 
 int main(void)

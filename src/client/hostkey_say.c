@@ -1,6 +1,7 @@
 /* What the client tells and asks people about host keys. */
 #include "client/hostkey.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ void hostkey_put_print(struct client *c, const struct key *key, struct buf *out)
 {
 	struct buf blob = BUF_INIT(1 << 16);
 	key_blob(key, &blob);
-	key_fingerprint(buf_slice(&blob), c->conf.fingerprint_hash == CONF_HASH_MD5 ? &hash_md5 : &hash_sha256, out);
+	key_fingerprint(buf_slice(&blob), hash_find(slice_str(conf_hash_name(c->conf.fingerprint_hash))), out);
 	buf_clear(&blob);
 }
 
@@ -26,12 +27,14 @@ static void put_art(struct client *c, const struct key *key, struct buf *out)
 {
 	uint8_t digest[HASH_MAX];
 	struct buf blob = BUF_INIT(1 << 16);
-	bool md5 = c->conf.fingerprint_hash == CONF_HASH_MD5;
-	char title[40];
+	const struct hash_alg *hash = hash_find(slice_str(conf_hash_name(c->conf.fingerprint_hash)));
+	char title[40], foot[16] = "";
 	key_blob(key, &blob);
-	hash_once(md5 ? &hash_md5 : &hash_sha256, buf_slice(&blob), digest);
+	hash_once(hash, buf_slice(&blob), digest);
+	for (size_t i = 0; hash->name[i]; i++)
+		foot[i] = (char)toupper((unsigned char)hash->name[i]);
 	snprintf(title, sizeof title, "%s %u", key_word(key), key_bits(key));
-	put_randart(out, slice_of(digest, md5 ? hash_md5.len : hash_sha256.len), title, md5 ? "MD5" : "SHA256");
+	put_randart(out, slice_of(digest, hash->len), title, foot);
 	buf_clear(&blob);
 }
 

@@ -454,7 +454,7 @@ bool identity_sign(struct client *c, struct identities *l, struct identity *id, 
 		signer->private = unlock(c, signer, e);
 	if (signer->private == NULL)
 		return e->code ? false : err_set(e, ERR_MISSING, "no private key for %s", id->path ? id->path : "this key");
-	struct sk_user user = {sk_provider_of(c->conf.security_key_provider), signer->path, c->conf.fingerprint_hash == CONF_HASH_MD5 ? &hash_md5 : &hash_sha256,
+	struct sk_user user = {sk_provider_of(c->conf.security_key_provider), signer->path, hash_find(slice_str(conf_hash_name(c->conf.fingerprint_hash))),
 		c->conf.batch_mode};
 	return sk_sign(signer->private, alg, &user, data, sig, e);
 }

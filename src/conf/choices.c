@@ -14,7 +14,15 @@ const struct conf_choice choices_canonicalize[] = {
 const struct conf_choice choices_master[] = {
 	{"true", CONF_MASTER_YES}, {"yes", CONF_MASTER_YES}, {"false", CONF_MASTER_NO}, {"no", CONF_MASTER_NO},
 	{"auto", CONF_MASTER_AUTO}, {"ask", CONF_MASTER_ASK}, {"autoask", CONF_MASTER_AUTOASK}, END};
-const struct conf_choice choices_hash[] = {{"SHA256", CONF_HASH_SHA256}, {"MD5", CONF_HASH_MD5}, END};
+const struct conf_choice choices_hash[] = {
+	{"SHA256", CONF_HASH_SHA256}, {"MD5", CONF_HASH_MD5}, {"SHA1", CONF_HASH_SHA1}, {"SHA384", CONF_HASH_SHA384}, {"SHA512", CONF_HASH_SHA512}, END};
+const char *conf_hash_name(int value)
+{
+	static const char *const names[] = {
+		[CONF_HASH_MD5] = "md5", [CONF_HASH_SHA1] = "sha1", [CONF_HASH_SHA256] = "sha256", [CONF_HASH_SHA384] = "sha384", [CONF_HASH_SHA512] = "sha512"};
+	return names[value];
+}
+
 const struct conf_choice choices_pubkey[] = {
 	{"true", CONF_PUBKEY_YES}, {"false", CONF_PUBKEY_NO}, {"yes", CONF_PUBKEY_YES}, {"no", CONF_PUBKEY_NO},
 	{"unbound", CONF_PUBKEY_UNBOUND}, {"host-bound", CONF_PUBKEY_HOST_BOUND}, END};

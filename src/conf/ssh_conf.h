@@ -12,7 +12,8 @@
 enum conf_family { CONF_FAMILY_ANY, CONF_FAMILY_INET, CONF_FAMILY_INET6 };
 enum conf_canonicalize { CONF_CANON_NO, CONF_CANON_YES, CONF_CANON_ALWAYS };
 enum conf_master { CONF_MASTER_NO, CONF_MASTER_YES, CONF_MASTER_ASK, CONF_MASTER_AUTO, CONF_MASTER_AUTOASK };
-enum conf_hash { CONF_HASH_MD5, CONF_HASH_SHA256 };
+enum conf_hash { CONF_HASH_MD5, CONF_HASH_SHA1, CONF_HASH_SHA256, CONF_HASH_SHA384, CONF_HASH_SHA512 };
+const char *conf_hash_name(int);                           /* of FingerprintHash, as hash_find knows it */
 enum conf_pubkey { CONF_PUBKEY_NO, CONF_PUBKEY_YES, CONF_PUBKEY_UNBOUND, CONF_PUBKEY_HOST_BOUND };
 enum conf_tty { CONF_TTY_AUTO, CONF_TTY_NO, CONF_TTY_YES, CONF_TTY_FORCE };
 enum conf_session { CONF_SESSION_NONE, CONF_SESSION_SUBSYSTEM, CONF_SESSION_DEFAULT };

@@ -80,7 +80,7 @@ static const struct conf_key keys[] = {
 	{"ServerAliveCountMax", &CT_INT, O(server_alive_count_max), BUILT, .dflt = "3", .min = 0, .max = INT32_MAX,
 		.help = "Unanswered questions before the connection is given up."},
 	{"ServerAliveInterval", &CT_TIME, O(server_alive_interval), BUILT, .dflt = "0", .help = "Ask a silent server this often; 0: never."},
-	{"RequiredRSASize", &CT_INT, O(required_rsa_size), BUILT, .dflt = "1024", .min = 1024, .max = 16384, .help = "Shorter RSA keys are refused."},
+	{"RequiredRSASize", &CT_INT, O(required_rsa_size), BUILT, .dflt = "1024", .min = 0, .max = INT32_MAX, .help = "Shorter RSA keys are refused."},
 	{"ObscureKeystrokeTiming", &CT_OBSCURE, O(obscure_keystroke_timing), LATER, .flags = CONF_QUIET, ANY, .dflt = "yes",
 		.help = "Hide the rhythm of typing."},
 	{"ChannelWindowMax", &CT_SIZE, O(channel_window_max), BUILT, .flags = CONF_OURS, .dflt = "256M", .min = 32768, .max = 0xffffffff,

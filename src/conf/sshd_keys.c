@@ -32,7 +32,7 @@ static const struct conf_key keys[] = {
 	{"ClientAliveInterval", &CT_TIME, O(client_alive_interval), M, BUILT, .dflt = "0", .help = "Ask a silent client this often; 0: never."},
 	{"ClientAliveCountMax", &CT_INT, O(client_alive_count_max), M, BUILT, .dflt = "3", .min = 0, .max = INT32_MAX,
 		.help = "Unanswered questions before the connection is given up; 0: never give up."},
-	{"RequiredRSASize", &CT_INT, O(required_rsa_size), M, BUILT, .dflt = "1024", .min = 1024, .max = 16384, .help = "Shorter RSA keys are refused."},
+	{"RequiredRSASize", &CT_INT, O(required_rsa_size), M, BUILT, .dflt = "1024", .min = 0, .max = INT32_MAX, .help = "Shorter RSA keys are refused."},
 	{"StreamLocalBindMask", &CT_OCTAL, O(stream_local_bind_mask), M, LATER, ANY, .dflt = "0177", .help = "umask of forwarded sockets."},
 	{"UnusedConnectionTimeout", &CT_TIME, O(unused_connection_timeout), M, BUILT, NONE, .help = "End a connection without channels."},
 	{"ChannelWindowMax", &CT_SIZE, O(channel_window_max), M, BUILT, .flags = CONF_OURS, .dflt = "64M", .min = 32768, .max = 0xffffffff,

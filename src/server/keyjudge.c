@@ -129,7 +129,7 @@ const char *keyjudge_word(struct slice blob)
 
 void keyjudge_fingerprint(const struct monitor *m, struct slice blob, struct buf *out)
 {
-	key_fingerprint(blob, m->conf.fingerprint_hash == CONF_HASH_MD5 ? &hash_md5 : &hash_sha256, out);
+	key_fingerprint(blob, hash_find(slice_str(conf_hash_name(m->conf.fingerprint_hash))), out);
 }
 
 static void describe(const struct monitor *m, struct judgement *j)
