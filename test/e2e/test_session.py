@@ -14,7 +14,7 @@ needs_root = pytest.mark.skipif(not ROOT, reason='needs root')
 def home(account):
     """The account's home, swept afterwards."""
     path = pathlib.Path(account.pw.pw_dir)
-    before = set(path.iterdir())
+    before, made = set(path.iterdir()), []
 
     def put(name, text, mode=0o644):
         p = path / name
@@ -24,7 +24,10 @@ def home(account):
         p.write_text(text)
         p.chmod(mode)
         os.chown(p, account.pw.pw_uid, account.pw.pw_gid)
+        made.append(p)
     yield put
+    for p in made:
+        p.unlink(missing_ok=True)                        # also in folders that were there before
     for p in set(path.iterdir()) - before:
         shutil.rmtree(p) if p.is_dir() else p.unlink()
 
