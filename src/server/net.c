@@ -184,10 +184,18 @@ static void on_monitor(void *arg, unsigned ready)
 	drive_pump(n->drive);
 }
 
+/* A long transcript may be more than the socket holds; the monitor reads it now, and nothing else can happen before its answer. */
+static bool send_rest(struct net *n)
+{
+	if (n->monitor.out.len == 0)
+		return true;
+	return fd_nonblock(n->monitor.fd, false) && priv_flush(&n->monitor) && fd_nonblock(n->monitor.fd, true);
+}
+
 static void send_ask(struct net *n, const struct ask *ask)
 {
 	n->open_ask = ask->kind;
-	if (!priv_send_msg(&n->monitor, (uint16_t)ask->kind, ask_row(ask->kind)->ask, &ask->hostsign, NULL, 0))
+	if (!priv_send_msg(&n->monitor, (uint16_t)ask->kind, ask_row(ask->kind)->ask, &ask->hostsign, NULL, 0) || !send_rest(n))
 		loop_stop(n->loop);
 }
 

@@ -62,7 +62,14 @@ def ours(bindir, pin, tmp_path):
 
 def helpers(agent):
     children = pathlib.Path(f"/proc/{agent.process.pid}/task/{agent.process.pid}/children").read_text().split()
-    return [int(p) for p in children if "pkcs11" in pathlib.Path(f"/proc/{p}/comm").read_text()]
+    return [int(p) for p in children if "pkcs11" in name_of(p)]
+
+
+def name_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text()
+    except (FileNotFoundError, ProcessLookupError):          # it ended meanwhile
+        return ""
 
 
 def public_keys(agent, folder):
