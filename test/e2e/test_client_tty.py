@@ -1,5 +1,5 @@
 """The client's terminal: when it asks for one, raw mode and back, escapes, window changes."""
-import os, re, select, signal, subprocess, termios
+import os, re, signal, subprocess, termios
 
 import pytest
 
@@ -237,34 +237,6 @@ def test_server_that_vanishes(lab, which):
     assert t.wait() == 255
 
 
-def quiet(t, seconds=0.3):
-    """What the terminal shows in so much time of silence."""
-    seen = b''
-    while select.select([t.fd], [], [], seconds)[0]:
-        seen += os.read(t.fd, 65536)
-    return seen
-
-
-def test_flow_control_at_this_end(lab, folder):
-    """xon-xoff (RFC 4254, 6.8): ^S stops the screen and not the far program, ^Q shows what came meanwhile, nothing is lost."""
-    t = shell(lab, 'ours')
-    done = folder / 'done'
-    t.type(f'\x13seq 1 5000; echo mark""ed; : > {done}\n')
-    wait_for(done.exists)
-    assert b'marked' not in quiet(t)
-    t.type('\x11')
-    t.expect('marked')
-    assert re.search(rb'\b1\r\n2\r\n', t.all) and all(b'%d\r\n' % n in t.all for n in range(1, 5001))
-    done.unlink()
-    t.type(f'\x13echo fr""eed; : > {done}\n')
-    wait_for(done.exists)
-    t.type('\x03')                                         # what makes a signal starts it, too
-    t.expect('freed')
-    t.type('exit 3\n')
-    t.rest()
-    assert t.end() == 3
-
-
 @both
 def test_flow_keys_are_the_programs_own(lab, which):
     """Where the far terminal does no flow control the keys arrive."""
@@ -275,10 +247,3 @@ def test_flow_keys_are_the_programs_own(lab, which):
     t.expect('13 11 78')
     t.type('exit\n')
     t.rest()
-
-
-def test_a_held_screen_does_not_hold_the_end(lab, folder):
-    """The session ends while the output is stopped: it is shown all the same, and ssh ends."""
-    t = shell(lab, 'ours')
-    t.type('\x13seq 1 3000; echo la""st; exit 4\n')
-    assert 'last' in t.rest() and t.end() == 4
